@@ -1,0 +1,70 @@
+//! Named places at which a test may kill the process, so that the promises about `kill -9` are tested where they are
+//! made and not only at random moments.
+//!
+//! Debug builds only; a release build compiles [`point`] to nothing. The environment chooses:
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `CUTOVER_CRASH_AT=NAME:N` | the process kills itself with SIGKILL when it reaches `NAME` for the N-th time (from 1) |
+//! | `CUTOVER_CRASH_TRACE=FILE` | appends each name reached to `FILE`, a line each: a test learns from it what there is to hit |
+
+/// Marks a place where a crash must be survivable. Names are `room.thing.before` and `room.thing.after`.
+#[inline]
+pub fn point(name: &'static str) {
+    #[cfg(debug_assertions)]
+    armed::reach(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::collections::HashMap;
+    use std::io::Write as _;
+    use std::sync::{Mutex, OnceLock, PoisonError};
+
+    struct Setup {
+        target: Option<(String, u64)>,
+        trace: Option<Mutex<std::fs::File>>,
+        seen: Mutex<HashMap<&'static str, u64>>,
+    }
+
+    pub(super) fn reach(name: &'static str) {
+        static SETUP: OnceLock<Setup> = OnceLock::new();
+        let setup = SETUP.get_or_init(Setup::from_environment);
+        setup.note(name);
+        if let Some((wanted, count)) = &setup.target
+            && wanted == name
+            && setup.count(name) == *count
+        {
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+
+    impl Setup {
+        fn from_environment() -> Self {
+            let target = std::env::var("CUTOVER_CRASH_AT").ok().and_then(|text| {
+                let (name, count) = text.rsplit_once(':')?;
+                Some((name.to_owned(), count.parse().ok()?))
+            });
+            let trace = std::env::var_os("CUTOVER_CRASH_TRACE")
+                .and_then(|path| std::fs::OpenOptions::new().append(true).create(true).open(path).ok())
+                .map(Mutex::new);
+            Self { target, trace, seen: Mutex::default() }
+        }
+
+        fn count(&self, name: &'static str) -> u64 {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = seen.entry(name).or_default();
+            *count += 1;
+            *count
+        }
+
+        fn note(&self, name: &'static str) {
+            if let Some(file) = &self.trace {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = writeln!(file, "{name}");
+            }
+        }
+    }
+}

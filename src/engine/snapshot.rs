@@ -1,0 +1,275 @@
+//! The run as plain data to draw: a fold over the journal, plus live progress. Views read it and change nothing.
+
+use crate::action::{Description, LogLevel, PartProgress};
+use crate::evidence::{Evidence, Key, PlanReport};
+use crate::runbook::{Gate, StepId};
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Everything a front end may show. Sent whole through a `watch` channel; the large parts are shared.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The run's id.
+    pub run: String,
+    /// The runbook's name.
+    pub runbook: String,
+    /// The source as shown: a path.
+    pub source: String,
+    /// The target as shown: `user@host:port/database`.
+    pub target: String,
+    /// Where the service runs, as shown.
+    pub place: String,
+    /// Whether this place is production, by the pattern that the configuration names.
+    pub production: bool,
+    /// What the run as a whole is doing.
+    pub state: RunState,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// The time of this snapshot: elapsed times are counted to here, so that drawing needs no clock.
+    pub now: Option<Timestamp>,
+    /// When the run ended, if it has.
+    pub ended: Option<Timestamp>,
+    /// The steps, in order.
+    pub steps: Vec<StepView>,
+    /// The question that the run waits with.
+    pub question: Option<Question>,
+    /// The last lines of the log, oldest first.
+    pub log: VecDeque<LogLine>,
+    /// The plan, once `scan` or `plan` made one.
+    pub plan: Option<Arc<PlanReport>>,
+    /// When the service went down, if it is down or was.
+    pub down_since: Option<Timestamp>,
+    /// When the service came up again.
+    pub up_since: Option<Timestamp>,
+    /// The longest service-down time wanted, in seconds.
+    pub downtime_budget: Option<f64>,
+    /// The step after which going back loses writes.
+    pub point_of_no_return: Option<StepId>,
+    /// Answers to the screen's queries.
+    pub data: Arc<DataView>,
+    /// Why the last command was refused; shown until the next one.
+    pub refusal: Option<String>,
+    /// The run's directory.
+    pub run_dir: String,
+}
+
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// Nothing has started.
+    #[default]
+    Ready,
+    /// A step is at work, or the next is about to be.
+    Running,
+    /// Waits for the operator: a gate, a failed step, a manual step.
+    Waiting,
+    /// A pause was asked for and the step is on its way to a safe place.
+    Pausing,
+    /// Paused.
+    Paused,
+    /// Taking steps back.
+    RollingBack,
+    /// All steps are done or skipped.
+    Done,
+    /// Everything that was asked to be taken back has been.
+    RolledBack,
+    /// A step failed and the run was left there.
+    Failed,
+    /// The process that ran it is gone or was asked to stop; `resume` goes on.
+    Interrupted,
+}
+
+/// The status of one step. `engine::status` has the transitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Not reached.
+    #[default]
+    Pending,
+    /// Reached; its gate wants the operator's agreement.
+    AtGate,
+    /// At work.
+    Running,
+    /// On its way to a safe place.
+    Pausing,
+    /// Stopped at a safe place.
+    Paused,
+    /// Ended well.
+    Done,
+    /// Ended badly; retry, skip or rollback.
+    Failed,
+    /// Left out, with a reason.
+    Skipped,
+    /// Being taken back.
+    Undoing,
+    /// Taken back.
+    Undone,
+    /// Taking it back failed; the unwinding stopped here.
+    UndoFailed,
+    /// It started and its end is unknown: a crash. It is run again.
+    Unknown,
+}
+
+/// One step to draw.
+#[derive(Clone, Debug, Default)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// Its action's kind.
+    pub action: String,
+    /// The author's note.
+    pub note: String,
+    /// Its gate.
+    pub gate: Gate,
+    /// Its status.
+    pub status: Status,
+    /// When it last started.
+    pub started: Option<Timestamp>,
+    /// How long it took, or has taken, in seconds.
+    pub seconds: Option<f64>,
+    /// How long it will take, if somebody knows.
+    pub estimate_seconds: Option<f64>,
+    /// Whether a checkpoint stands from which it can be taken back.
+    pub checkpoint: bool,
+    /// How often it was started.
+    pub attempts: u32,
+    /// Whether the service is down from this step on.
+    pub downtime_begins: bool,
+    /// Whether the service is up again after it.
+    pub downtime_ends: bool,
+    /// What it will do.
+    pub description: Description,
+    /// Parts at work, in the order in which they appeared.
+    pub parts: Vec<PartProgress>,
+    /// Units per second over the last seconds, for the whole step.
+    pub rate: f64,
+    /// What it waits for; empty when nothing.
+    pub waiting: String,
+    /// What it did, in one line.
+    pub summary: String,
+    /// What it proved.
+    pub evidence: Arc<Evidence>,
+    /// Why it failed, whole.
+    pub error: Option<String>,
+    /// Why it was skipped.
+    pub skip_reason: Option<String>,
+}
+
+/// A question to the operator; drawn as one dialog that starts on Cancel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    /// A gate.
+    Gate {
+        /// The step.
+        step: StepId,
+        /// Where a name has to be typed, that name.
+        typed: Option<String>,
+    },
+    /// A step failed.
+    Failure {
+        /// The step.
+        step: StepId,
+    },
+    /// Going back would lose this many writes.
+    LateWrites {
+        /// How many rows.
+        rows: u64,
+    },
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// How loud.
+    pub level: LogLevel,
+    /// Which step, if any.
+    pub step: Option<String>,
+    /// What.
+    pub text: String,
+}
+
+/// What the inspect port answered.
+#[derive(Clone, Debug, Default)]
+pub struct DataView {
+    /// Tables with their counts.
+    pub tables: Vec<TableCounts>,
+    /// The table whose rows are shown.
+    pub rows: Option<RowsView>,
+    /// The column whose distribution is shown.
+    pub column: Option<ColumnView>,
+    /// Why the last query could not be answered.
+    pub error: Option<String>,
+}
+
+/// A table's counts on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableCounts {
+    /// Schema-qualified name on the target.
+    pub table: String,
+    /// Rows in the source.
+    pub source: u64,
+    /// Rows in the target.
+    pub target: u64,
+    /// Whether the digests were equal when verify compared them; none before.
+    pub equal: Option<bool>,
+}
+
+/// Rows side by side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowsView {
+    /// Schema-qualified table.
+    pub table: String,
+    /// The target's columns, in order.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<RowPair>,
+}
+
+/// One row on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowPair {
+    /// Its key.
+    pub key: Key,
+    /// Why it was picked: `longest title`, `null response_time`.
+    pub because: String,
+    /// Values as the source asks for them; none where the row is not there; inner none is NULL.
+    pub source: Option<Vec<Option<String>>>,
+    /// Values as the target holds them.
+    pub target: Option<Vec<Option<String>>>,
+    /// Which columns differ, by index.
+    pub differing: Vec<usize>,
+}
+
+/// A column's distribution on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnView {
+    /// Schema-qualified table.
+    pub table: String,
+    /// Column.
+    pub column: String,
+    /// The source's.
+    pub source: Distribution,
+    /// The target's.
+    pub target: Distribution,
+}
+
+/// A distribution with the same buckets on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// Rows.
+    pub rows: u64,
+    /// NULLs.
+    pub nulls: u64,
+    /// Distinct values.
+    pub distinct: u64,
+    /// Smallest.
+    pub min: Option<String>,
+    /// Largest.
+    pub max: Option<String>,
+    /// Label and count.
+    pub buckets: Vec<(String, u64)>,
+}

@@ -1,0 +1,191 @@
+//! A runbook as checked: every template is filled in, every name resolved, every setting typed.
+
+use super::Settings;
+use crate::evidence::{IntervalUnit, Policy};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A step's id: unique in its runbook, lower case letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+impl std::fmt::Display for StepId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for StepId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// A runbook that can be run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runbook {
+    /// Short name, shown in the first line of the screen.
+    pub name: String,
+    /// What it is for, in a sentence or two.
+    pub description: String,
+    /// Parameters as declared, in order.
+    pub parameters: Vec<Parameter>,
+    /// Where the rows come from.
+    pub source: Source,
+    /// Where the rows go.
+    pub target: Target,
+    /// The application that is cut over.
+    pub service: Service,
+    /// How values are converted, and what happens to those that do not fit.
+    pub transfer: TransferOptions,
+    /// The longest service-down time that is wanted; past it the screen proposes rollback.
+    pub downtime_budget: Option<Duration>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// The step after which going back loses writes, if the runbook names one.
+    pub point_of_no_return: Option<StepId>,
+}
+
+/// A parameter's declaration. Values are not kept here: secret ones must not be printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Name, as in `--set NAME=VALUE`.
+    pub name: String,
+    /// What it means.
+    pub description: String,
+    /// Value when none is given.
+    pub default: Option<String>,
+    /// Whether a value has to be given.
+    pub required: bool,
+    /// The values that are allowed; any when empty.
+    pub choices: Vec<String>,
+    /// Whether the value comes only from environment, file or prompt and is never shown.
+    pub secret: bool,
+}
+
+/// The SQLite side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The database file.
+    pub sqlite: PathBuf,
+}
+
+/// The PostgreSQL side. The address comes from the environment and is kept by `connect`, never here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Environment variable that holds the URL; `DATABASE_URL` unless told otherwise.
+    pub url_from: String,
+    /// Schemas whose tables are considered; empty means the search path's first.
+    pub schemas: Vec<String>,
+}
+
+/// The application.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Its name, to be typed at gates of kind [`Gate::Typed`].
+    pub name: String,
+    /// Where it runs, as shown: a host name, or context and namespace.
+    pub place: String,
+}
+
+/// How values are converted. Also what the stand-alone `copy` and `verify` fill from their options.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TransferOptions {
+    /// Unit per `TABLE.COLUMN`; `*` for all. Table names may be given with or without schema.
+    pub interval_units: BTreeMap<String, IntervalUnit>,
+    /// Zone policy per `TABLE.COLUMN`; `*` for all.
+    pub zones: BTreeMap<String, ZonePolicy>,
+    /// What to do with cells that do not fit, unless a column says otherwise.
+    pub on_reject: Policy,
+    /// Policy per `TABLE.COLUMN`.
+    pub columns: BTreeMap<String, Policy>,
+    /// Only these tables; all when empty. A trailing `*` matches a prefix.
+    pub include: Vec<String>,
+    /// Not these tables, nor these columns (`TABLE.COLUMN`).
+    pub exclude: Vec<String>,
+    /// Schemas of the target; empty means the search path's first.
+    pub schemas: Vec<String>,
+    /// A migration table that is not in the built-in list: name and key columns.
+    pub migration_table: Option<MigrationTable>,
+    /// Go on although the levels differ: the operator's word.
+    pub accept_levels: bool,
+    /// Connections; one means atomic.
+    pub jobs: Option<usize>,
+}
+
+/// A migration table by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MigrationTable {
+    /// Table name, the same on both sides.
+    pub table: String,
+    /// Columns that identify a migration.
+    pub columns: Vec<String>,
+}
+
+/// What to do with a value that names a zone, in a column that has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZonePolicy {
+    /// Shift to UTC and drop the zone.
+    #[default]
+    Utc,
+    /// Keep the clock reading and drop the zone.
+    AsWritten,
+    /// Reject the cell.
+    Refuse,
+}
+
+impl std::str::FromStr for ZonePolicy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "utc" => Ok(Self::Utc),
+            "as-written" => Ok(Self::AsWritten),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(format!("`{text}` is no zone policy: write utc, as-written or refuse")),
+        }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Unique in the runbook.
+    pub id: StepId,
+    /// What the step does, with its settings.
+    pub settings: Settings,
+    /// Why it is there, in the author's words.
+    pub note: String,
+    /// Where the operator must agree first.
+    pub gate: Gate,
+    /// Whether the service is down from this step on, or up again after it.
+    pub downtime: Option<Downtime>,
+}
+
+/// A step's part in the outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Downtime {
+    /// The service is down from here.
+    Begins,
+    /// The service is up again when this step is done.
+    Ends,
+}
+
+/// Where the operator must agree before a step starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// Nowhere.
+    #[default]
+    None,
+    /// A dialog that starts on Cancel.
+    Confirm,
+    /// A dialog in which this name has to be typed.
+    Typed(String),
+}

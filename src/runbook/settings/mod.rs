@@ -1,0 +1,262 @@
+//! The settings of every action: one type per kind, in the order of design and screen.
+//!
+//! `action` says what each does; here is only what an author may write under `with:`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// An action with its settings. The variant's kebab-case name is the `action:` of the YAML.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", content = "with", rename_all = "kebab-case")]
+pub enum Settings {
+    /// Every check that can fail later, now.
+    Preflight(Preflight),
+    /// A fresh instance of the application makes its schema.
+    GenerateSchema(GenerateSchema),
+    /// Reads a copy of the live source against the real schema.
+    Scan(Scan),
+    /// Stops the writers, or proves that there are none.
+    Quiesce(Quiesce),
+    /// Takes the frozen, checked copy of the source.
+    Snapshot(Snapshot),
+    /// Saves what the target's tables hold; the rows go in `copy`'s transaction.
+    Truncate(Truncate),
+    /// Loads all tables.
+    Copy(Copy),
+    /// Sets sequences ahead of the data, for targets that were loaded otherwise.
+    ResetSequences(ResetSequences),
+    /// Proves that the rows arrived.
+    Verify(Verify),
+    /// Lets the operator look at rows side by side.
+    SpotCheck(SpotCheck),
+    /// Edits the application's configuration file.
+    SwitchConfig(SwitchConfig),
+    /// Starts the application.
+    Start(Start),
+    /// Asks the application and the database whether they are well.
+    Health(Health),
+    /// Runs SQL on the target.
+    Sql(Sql),
+    /// Runs a command on this host.
+    Shell(Shell),
+    /// Waits until a command or query succeeds.
+    Wait(Wait),
+    /// Tells the operator to do something by hand.
+    Manual(Manual),
+}
+
+/// No settings yet: the checks follow from the other steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preflight {}
+
+/// Either `command` or `sql`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GenerateSchema {
+    /// Runs a fresh instance of the application against the target; may go on running, it is stopped when the schema
+    /// is complete.
+    pub command: Option<String>,
+    /// SQL files, in order. psql's `\restrict`, `\unrestrict` and `COPY … FROM stdin` sections are understood.
+    pub sql: Vec<PathBuf>,
+    /// Variables for the command.
+    pub env: BTreeMap<String, String>,
+    /// How long the migration level may take to reach the source's.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// No settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scan {}
+
+/// With neither command: only the proof that nobody writes, repeated before the switch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quiesce {
+    /// Stops the application.
+    pub stop: Option<String>,
+    /// Starts the application on its former configuration: the undo.
+    pub start: Option<String>,
+    /// How long the source must stay unchanged.
+    pub quiet_seconds: Option<f64>,
+    /// How long the command may take.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// No settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snapshot {}
+
+/// No settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Truncate {}
+
+/// How to load.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Copy {
+    /// Connections; one (the default) is a single transaction.
+    pub jobs: Option<usize>,
+    /// Whether a stand-alone copy saves the target's rows first.
+    pub keep_undo: bool,
+    /// Take the source file as it stands now and freeze it first: for runs without a `snapshot` step.
+    pub freeze: bool,
+}
+
+/// No settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResetSequences {}
+
+/// How to compare.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Verify {
+    /// Freeze the source first: for runs without a `snapshot` step.
+    pub freeze: bool,
+}
+
+/// What to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpotCheck {
+    /// Tables to begin with; the riskiest when empty.
+    pub tables: Vec<String>,
+    /// Rows per table.
+    pub rows: Option<usize>,
+}
+
+/// One file, either ini or environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// Its format; by the file's ending when absent.
+    #[serde(default)]
+    pub format: Option<ConfigFormat>,
+    /// Section to key to value; the section is empty for keys before the first and for environment files.
+    pub set: BTreeMap<String, BTreeMap<String, String>>,
+    /// Keys to comment out, per section.
+    #[serde(default)]
+    pub unset: BTreeMap<String, Vec<String>>,
+}
+
+/// What a configuration file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfigFormat {
+    /// Sections, `key = value`, `;` and `#` comments.
+    Ini,
+    /// `KEY=value` lines, with or without `export`.
+    Env,
+}
+
+/// How the application is brought up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    /// Starts it.
+    pub command: Option<String>,
+    /// Stops it again: the undo.
+    pub stop: Option<String>,
+    /// How long the command may take.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// Questions to the application and to the database; all must be answered well.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// Requests.
+    pub http: Vec<HttpProbe>,
+    /// Queries on the target.
+    pub sql: Vec<SqlProbe>,
+    /// How long to try.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// A GET request and what its answer must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpProbe {
+    /// Address.
+    pub url: String,
+    /// Status; 200 when absent.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// JSON pointer to expected value.
+    #[serde(default)]
+    pub json: BTreeMap<String, serde_json::Value>,
+    /// Text that the body must contain.
+    #[serde(default)]
+    pub body_contains: Option<String>,
+}
+
+/// A query and the text of its first column's first row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqlProbe {
+    /// The query.
+    pub query: String,
+    /// Its answer as text.
+    pub expect: String,
+}
+
+/// Statements on the target, in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sql {
+    /// What to run.
+    pub apply: String,
+    /// What takes it back.
+    #[serde(default)]
+    pub undo: Option<String>,
+}
+
+/// A command on this host, by `sh -c`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shell {
+    /// What to run.
+    pub apply: String,
+    /// What takes it back.
+    #[serde(default)]
+    pub undo: Option<String>,
+    /// Variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// How long it may take.
+    #[serde(default)]
+    pub timeout_seconds: Option<u64>,
+}
+
+/// A condition to wait for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wait {
+    /// A command that ends with 0 when the condition holds.
+    pub command: Option<String>,
+    /// A query that answers `t` when the condition holds.
+    pub query: Option<String>,
+    /// Just this long.
+    pub seconds: Option<f64>,
+    /// When to give up.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// Something that a person does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manual {
+    /// What to do.
+    pub instructions: String,
+    /// What takes it back, for a person too.
+    #[serde(default)]
+    pub undo: Option<String>,
+}

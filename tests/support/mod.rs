@@ -1,0 +1,52 @@
+//! What the tests share: one PostgreSQL per test binary, one database per test, the real databases where they are there.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use cutover::scratch::{Options, Server};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The server of this test binary.
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(&Options::default()).expect("a private PostgreSQL"))
+}
+
+/// A fresh, empty database; its URL with password.
+pub fn database() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    psql(&server().url("postgres"), &format!("create database {name}"));
+    server().url(&name)
+}
+
+/// Runs SQL by psql and returns unaligned rows.
+pub fn psql(url: &str, sql: &str) -> String {
+    run(Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
+}
+
+/// Runs SQL files by psql, in one transaction each.
+pub fn psql_file(url: &str, file: &Path) {
+    run(Command::new("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file));
+}
+
+/// Runs a command that has to succeed; its standard output.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// A folder of the real databases, or none with a printed, counted reason.
+pub fn realdata(name: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("CUTOVER_REALDATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/realdata"), PathBuf::from);
+    let folder = base.join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED: {} is not there; set CUTOVER_REALDATA to a folder that has {name}", folder.display());
+    None
+}

@@ -17,9 +17,13 @@
 //! 11. [`engine`]: the pure machine, and the driver that does what it says.
 //! 12. [`report`], [`headless`], [`tui`]: three ways to look at the same run.
 //! 13. [`scratch`], [`demo`]: a private PostgreSQL and a cutover to try.
+//! 14. [`commands`]: one file per command of [`cli`]; puts the rooms together.
+//!
+//! Below all of them stand [`progress`] (how work speaks and listens) and [`crash`] (where tests kill the process).
 
 pub mod action;
 pub mod cli;
+pub mod commands;
 pub mod connect;
 pub mod crash;
 pub mod demo;
@@ -29,6 +33,7 @@ pub mod evidence;
 pub mod headless;
 pub mod inspect;
 pub mod journal;
+pub mod progress;
 pub mod report;
 pub mod runbook;
 pub mod schema;

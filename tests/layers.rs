@@ -9,28 +9,36 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may import. Finer rooms (`engine/machine`) come before coarser ones.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("crash", &[]),
+    ("progress", &[]),
     ("evidence", &[]),
     ("cli", &["evidence", "runbook"]),
     ("runbook", &["evidence"]),
     ("connect", &["crash"]),
     ("schema", &["connect", "evidence", "runbook"]),
     ("digest", &["schema"]),
-    ("transfer", &["connect", "crash", "digest", "evidence", "runbook", "schema"]),
-    ("verify", &["connect", "digest", "evidence", "runbook", "schema"]),
-    ("action", &["connect", "crash", "evidence", "runbook", "schema", "transfer", "verify"]),
-    ("inspect", &["connect", "digest", "evidence", "runbook", "schema", "verify"]),
+    ("transfer", &["connect", "crash", "digest", "evidence", "progress", "runbook", "schema"]),
+    ("verify", &["connect", "digest", "evidence", "progress", "runbook", "schema"]),
+    ("action", &["connect", "crash", "evidence", "progress", "runbook", "schema", "transfer", "verify"]),
+    ("inspect", &["action", "connect", "digest", "evidence", "progress", "runbook", "schema", "transfer", "verify"]),
     ("journal", &["crash"]),
     ("engine/machine", &["evidence", "runbook"]),
     ("engine/status", &["evidence", "runbook"]),
     ("engine/recover", &["evidence", "runbook"]),
     ("engine/event", &["evidence", "runbook"]),
     ("engine/effect", &["evidence", "runbook"]),
-    ("engine", &["action", "connect", "crash", "evidence", "inspect", "journal", "runbook"]),
+    ("engine", &["action", "connect", "crash", "evidence", "inspect", "journal", "progress", "runbook"]),
     ("report", &["engine", "evidence", "runbook"]),
     ("headless", &["engine", "evidence", "runbook"]),
     ("tui", &["engine", "evidence", "runbook"]),
     ("scratch", &["connect"]),
-    ("demo", &["engine", "evidence", "headless", "runbook", "scratch", "tui"]),
+    ("demo", &["engine", "evidence", "runbook", "scratch"]),
+    (
+        "commands",
+        &[
+            "action", "cli", "connect", "demo", "engine", "evidence", "headless", "inspect", "journal", "progress",
+            "report", "runbook", "schema", "scratch", "transfer", "tui", "verify",
+        ],
+    ),
 ];
 
 /// Words that a pure room may not contain at all: no runtime, no clock, no file, no network.

@@ -4,13 +4,13 @@
 //! code, so that tests can put faults there.
 
 use crate::evidence::{Evidence, Finding};
+use crate::progress::{Control, ProgressSink};
 use crate::runbook::{Runbook, Step};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
 
 /// Finds the code for a step. Handed to the driver by the composition root.
 pub trait Actions: Send + Sync {
@@ -129,124 +129,6 @@ pub struct Context {
     pub progress: ProgressSink,
     /// What the operator wants: go on, pause, stop.
     pub control: Control,
-}
-
-/// What a running step tells the screen. Cheap to clone; never blocks; may drop intermediate progress.
-#[derive(Clone)]
-pub struct ProgressSink {
-    sender: mpsc::UnboundedSender<Report>,
-}
-
-/// One thing that a running step tells.
-#[derive(Clone, Debug)]
-pub enum Report {
-    /// A line for the log.
-    Log(LogLevel, String),
-    /// The state of one part (a table, say). The latest one of a part counts.
-    Part(PartProgress),
-    /// What is being waited for; empty when nothing.
-    Waiting(String),
-}
-
-/// How loud a log line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Details.
-    Debug,
-    /// What happened.
-    Info,
-    /// Worth a look.
-    Warn,
-    /// Went wrong.
-    Error,
-}
-
-/// How far one part of a step is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PartProgress {
-    /// The part: a table's name, `indexes`, `foreign keys`.
-    pub part: String,
-    /// What `done` and `total` count: `rows`, `bytes`, `indexes`.
-    pub unit: String,
-    /// Done so far.
-    pub done: u64,
-    /// All of it, as far as known.
-    pub total: Option<u64>,
-    /// Bytes so far.
-    pub bytes: u64,
-    /// Whether the part is finished.
-    pub finished: bool,
-}
-
-impl ProgressSink {
-    /// A sink and the end that the driver reads.
-    #[must_use]
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Report>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender }, receiver)
-    }
-
-    /// A line for the log.
-    pub fn log(&self, level: LogLevel, line: impl Into<String>) {
-        self.send(Report::Log(level, line.into()));
-    }
-
-    /// The state of one part. Callers send at most some ten a second.
-    pub fn part(&self, progress: PartProgress) {
-        self.send(Report::Part(progress));
-    }
-
-    /// What is being waited for.
-    pub fn waiting(&self, what: impl Into<String>) {
-        self.send(Report::Waiting(what.into()));
-    }
-
-    fn send(&self, report: Report) {
-        // A driver that is gone no longer listens; the step's own result says what happened.
-        let _ = self.sender.send(report);
-    }
-}
-
-/// What the operator wants of a running step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wish {
-    /// Go on.
-    #[default]
-    Run,
-    /// Pause at the next safe place.
-    Pause,
-    /// Stop at the next safe place, leaving everything as it was or resumable.
-    Stop,
-}
-
-/// The receiving end of [`Wish`]; actions look at it between chunks and race it against waits.
-#[derive(Clone)]
-pub struct Control {
-    wish: watch::Receiver<Wish>,
-}
-
-impl Control {
-    /// A control and the end that the driver turns.
-    #[must_use]
-    pub fn new() -> (watch::Sender<Wish>, Self) {
-        let (sender, wish) = watch::channel(Wish::Run);
-        (sender, Self { wish })
-    }
-
-    /// What is wanted now.
-    #[must_use]
-    pub fn wish(&self) -> Wish {
-        *self.wish.borrow()
-    }
-
-    /// Waits until the step is to stop. Never returns when the driver is gone without asking for it.
-    pub async fn stopped(&self) {
-        let mut wish = self.wish.clone();
-        if wish.wait_for(|wish| *wish == Wish::Stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 impl ActionError {

@@ -1,7 +1,10 @@
 //! The run as plain data to draw: a fold over the journal, plus live progress. Views read it and change nothing.
 
-use crate::action::{Description, LogLevel, PartProgress};
-use crate::evidence::{Evidence, Key, PlanReport};
+pub use crate::action::Description;
+pub use crate::inspect::{ColumnView, DataView, Distribution, Query, RowPair, RowPick, RowsView, TableCounts};
+pub use crate::progress::{LogLevel, PartProgress};
+
+use crate::evidence::{Evidence, PlanReport};
 use crate::runbook::{Gate, StepId};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -190,86 +193,4 @@ pub struct LogLine {
     pub step: Option<String>,
     /// What.
     pub text: String,
-}
-
-/// What the inspect port answered.
-#[derive(Clone, Debug, Default)]
-pub struct DataView {
-    /// Tables with their counts.
-    pub tables: Vec<TableCounts>,
-    /// The table whose rows are shown.
-    pub rows: Option<RowsView>,
-    /// The column whose distribution is shown.
-    pub column: Option<ColumnView>,
-    /// Why the last query could not be answered.
-    pub error: Option<String>,
-}
-
-/// A table's counts on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TableCounts {
-    /// Schema-qualified name on the target.
-    pub table: String,
-    /// Rows in the source.
-    pub source: u64,
-    /// Rows in the target.
-    pub target: u64,
-    /// Whether the digests were equal when verify compared them; none before.
-    pub equal: Option<bool>,
-}
-
-/// Rows side by side.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RowsView {
-    /// Schema-qualified table.
-    pub table: String,
-    /// The target's columns, in order.
-    pub columns: Vec<String>,
-    /// The rows.
-    pub rows: Vec<RowPair>,
-}
-
-/// One row on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RowPair {
-    /// Its key.
-    pub key: Key,
-    /// Why it was picked: `longest title`, `null response_time`.
-    pub because: String,
-    /// Values as the source asks for them; none where the row is not there; inner none is NULL.
-    pub source: Option<Vec<Option<String>>>,
-    /// Values as the target holds them.
-    pub target: Option<Vec<Option<String>>>,
-    /// Which columns differ, by index.
-    pub differing: Vec<usize>,
-}
-
-/// A column's distribution on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ColumnView {
-    /// Schema-qualified table.
-    pub table: String,
-    /// Column.
-    pub column: String,
-    /// The source's.
-    pub source: Distribution,
-    /// The target's.
-    pub target: Distribution,
-}
-
-/// A distribution with the same buckets on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Distribution {
-    /// Rows.
-    pub rows: u64,
-    /// NULLs.
-    pub nulls: u64,
-    /// Distinct values.
-    pub distinct: u64,
-    /// Smallest.
-    pub min: Option<String>,
-    /// Largest.
-    pub max: Option<String>,
-    /// Label and count.
-    pub buckets: Vec<(String, u64)>,
 }

@@ -1,1 +1,134 @@
-//! inspect
+//! Answers what the screen asks of the databases. Read-only, and never in the way of a run: it has sessions of its own.
+
+use crate::evidence::Key;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// The port through which the driver has queries answered. Handed to it by the composition root.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// Answers `query` into `view`, leaving alone what the query does not ask about. Never fails: what went wrong goes into
+    /// [`DataView::error`].
+    async fn answer(&self, context: &crate::action::Context, query: &Query, view: &mut DataView);
+}
+
+/// What the screen wants to see of the databases; answered into the snapshot, never changes anything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Query {
+    /// The tables with their counts on both sides.
+    Tables,
+    /// Rows of a table, side by side.
+    Rows {
+        /// Schema-qualified table on the target.
+        table: String,
+        /// Which rows.
+        pick: RowPick,
+        /// At most this many.
+        limit: usize,
+    },
+    /// The distribution of a column on both sides.
+    Column {
+        /// Schema-qualified table on the target.
+        table: String,
+        /// Column.
+        column: String,
+    },
+}
+
+/// Which rows to show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowPick {
+    /// Extremes, nulls, longest, non-ASCII, boundary values.
+    #[default]
+    Riskiest,
+    /// A sample that the same seed gives again.
+    Sample(u64),
+    /// The row with this key, as text.
+    Key(String),
+    /// Rows in which verify found a difference.
+    Differing,
+}
+
+/// What the inspect port answered.
+#[derive(Clone, Debug, Default)]
+pub struct DataView {
+    /// Tables with their counts.
+    pub tables: Vec<TableCounts>,
+    /// The table whose rows are shown.
+    pub rows: Option<RowsView>,
+    /// The column whose distribution is shown.
+    pub column: Option<ColumnView>,
+    /// Why the last query could not be answered.
+    pub error: Option<String>,
+}
+
+/// A table's counts on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableCounts {
+    /// Schema-qualified name on the target.
+    pub table: String,
+    /// Rows in the source.
+    pub source: u64,
+    /// Rows in the target.
+    pub target: u64,
+    /// Whether the digests were equal when verify compared them; none before.
+    pub equal: Option<bool>,
+}
+
+/// Rows side by side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowsView {
+    /// Schema-qualified table.
+    pub table: String,
+    /// The target's columns, in order.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<RowPair>,
+}
+
+/// One row on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowPair {
+    /// Its key.
+    pub key: Key,
+    /// Why it was picked: `longest title`, `null response_time`.
+    pub because: String,
+    /// Values as the source asks for them; none where the row is not there; inner none is NULL.
+    pub source: Option<Vec<Option<String>>>,
+    /// Values as the target holds them.
+    pub target: Option<Vec<Option<String>>>,
+    /// Which columns differ, by index.
+    pub differing: Vec<usize>,
+}
+
+/// A column's distribution on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnView {
+    /// Schema-qualified table.
+    pub table: String,
+    /// Column.
+    pub column: String,
+    /// The source's.
+    pub source: Distribution,
+    /// The target's.
+    pub target: Distribution,
+}
+
+/// A distribution with the same buckets on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distribution {
+    /// Rows.
+    pub rows: u64,
+    /// NULLs.
+    pub nulls: u64,
+    /// Distinct values.
+    pub distinct: u64,
+    /// Smallest.
+    pub min: Option<String>,
+    /// Largest.
+    pub max: Option<String>,
+    /// Label and count.
+    pub buckets: Vec<(String, u64)>,
+}

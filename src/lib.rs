@@ -19,7 +19,8 @@
 //! 13. [`scratch`], [`demo`]: a private PostgreSQL and a cutover to try.
 //! 14. [`commands`]: one file per command of [`cli`]; puts the rooms together.
 //!
-//! Below all of them stand [`progress`] (how work speaks and listens) and [`crash`] (where tests kill the process).
+//! Below all of them stand [`progress`] (how work speaks and listens), [`crash`] (where tests kill the process) and
+//! [`figures`] (counts, times and sizes as people read them).
 
 pub mod action;
 pub mod cli;
@@ -30,6 +31,7 @@ pub mod demo;
 pub mod digest;
 pub mod engine;
 pub mod evidence;
+pub mod figures;
 pub mod headless;
 pub mod inspect;
 pub mod journal;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may import. Finer rooms (`engine/machine`) come before coarser ones.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("crash", &[]),
+    ("figures", &[]),
     ("progress", &[]),
     ("evidence", &[]),
     ("cli", &["evidence", "runbook"]),
@@ -27,16 +28,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine/event", &["evidence", "runbook"]),
     ("engine/effect", &["evidence", "runbook"]),
     ("engine", &["action", "connect", "crash", "evidence", "inspect", "journal", "progress", "runbook"]),
-    ("report", &["engine", "evidence", "runbook"]),
-    ("headless", &["engine", "evidence", "runbook"]),
-    ("tui", &["engine", "evidence", "runbook"]),
+    ("report", &["engine", "evidence", "figures", "runbook"]),
+    ("headless", &["engine", "evidence", "figures", "report", "runbook"]),
+    ("tui", &["engine", "evidence", "figures", "runbook"]),
     ("scratch", &["connect"]),
     ("demo", &["engine", "evidence", "runbook", "scratch"]),
     (
         "commands",
         &[
-            "action", "cli", "connect", "demo", "engine", "evidence", "headless", "inspect", "journal", "progress",
-            "report", "runbook", "schema", "scratch", "transfer", "tui", "verify",
+            "action", "cli", "connect", "demo", "engine", "evidence", "figures", "headless", "inspect", "journal",
+            "progress", "report", "runbook", "schema", "scratch", "transfer", "tui", "verify",
         ],
     ),
 ];

@@ -1,6 +1,6 @@
 //! The run as plain data to draw: a fold over the journal, plus live progress. Views read it and change nothing.
 
-pub use crate::action::Description;
+pub use crate::action::{Description, FailureKind};
 pub use crate::inspect::{ColumnView, DataView, Distribution, Query, RowPair, RowPick, RowsView, TableCounts};
 pub use crate::progress::{LogLevel, PartProgress};
 
@@ -55,6 +55,31 @@ pub struct Snapshot {
     pub refusal: Option<String>,
     /// The run's directory.
     pub run_dir: String,
+    /// Who began the run, as `user@host`.
+    pub operator: String,
+    /// The version of this program that began it.
+    pub version: String,
+    /// The runbook's parameters as given, without the secret ones.
+    pub parameters: Vec<(String, String)>,
+    /// What the operator decided, in order: gates, skips, units, policies, pauses, rollbacks.
+    pub decisions: Vec<Decision>,
+}
+
+/// Something that a person decided, or that `--yes` decided in their name.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as `user@host`.
+    pub by: String,
+    /// The step that it was about, if any.
+    pub step: Option<String>,
+    /// What was decided: `gate passed`, `gate refused`, `skipped`, `unit of public.a.b: us`, `roll back to copy`.
+    pub what: String,
+    /// The operator's remark or reason.
+    pub remark: Option<String>,
+    /// Whether `--yes` decided.
+    pub unattended: bool,
 }
 
 /// What a run is doing.
@@ -156,6 +181,8 @@ pub struct StepView {
     pub evidence: Arc<Evidence>,
     /// Why it failed, whole.
     pub error: Option<String>,
+    /// Which kind of failure `error` is; exit codes follow from it.
+    pub failure: Option<FailureKind>,
     /// Why it was skipped.
     pub skip_reason: Option<String>,
 }

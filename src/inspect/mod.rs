@@ -1,5 +1,9 @@
 //! Answers what the screen asks of the databases. Read-only, and never in the way of a run: it has sessions of its own.
 
+mod database;
+
+pub use database::DatabaseInspect;
+
 use crate::evidence::Key;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

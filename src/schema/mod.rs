@@ -3,10 +3,19 @@
 //! The target's catalog decides ([`TargetTable`]); the source says what it declares ([`SourceTable`]); a [`Mapping`] pairs
 //! them. `transfer` encodes by it and `verify` decodes by it, with code of their own.
 
+mod error;
 mod mapping;
+mod pair;
+mod source;
+mod target;
 mod types;
+
+pub use error::SchemaError;
 
 pub use mapping::{
     ColumnMapping, Mapping, Rules, SourceColumn, SourceTable, TableMapping, TargetColumn, TargetTable, quote,
 };
+pub use pair::{Paired, pair};
+pub use source::read_source;
+pub use target::read_target;
 pub use types::{IntervalFields, Type, TypeKind};

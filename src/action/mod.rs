@@ -3,6 +3,10 @@
 //! The engine's driver calls these through [`Action`] and knows no kind; `main` hands it the [`Actions`] that maps settings to
 //! code, so that tests can put faults there.
 
+mod secrets;
+
+pub use secrets::{MASK, Secrets};
+
 use crate::evidence::{Evidence, Finding};
 use crate::progress::{Control, ProgressSink};
 use crate::runbook::{Runbook, Step};
@@ -125,6 +129,8 @@ pub struct Context {
     pub outcomes: Arc<BTreeMap<String, Outcome>>,
     /// How to reach the target. Debug shows no secret.
     pub target: Arc<crate::connect::postgres::Address>,
+    /// Values of secret parameters: masked in everything that a command prints or a file's difference shows.
+    pub secrets: Secrets,
     /// Where progress and log lines go.
     pub progress: ProgressSink,
     /// What the operator wants: go on, pause, stop.

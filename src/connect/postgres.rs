@@ -46,14 +46,34 @@ impl Address {
     /// `user@host:port/database`, for the screen: everything but the password.
     #[must_use]
     pub fn label(&self) -> String {
-        let host = self.config.get_hosts().first().map_or_else(String::new, |host| match host {
+        format!("{}@{}:{}/{}", self.user(), self.host(), self.port(), self.database())
+    }
+
+    /// The first host's name, or the directory of its socket.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.config.get_hosts().first().map_or_else(String::new, |host| match host {
             tokio_postgres::config::Host::Tcp(name) => name.clone(),
             tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
-        });
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
-        let user = self.config.get_user().unwrap_or_default();
-        let database = self.config.get_dbname().unwrap_or(user);
-        format!("{user}@{host}:{port}/{database}")
+        })
+    }
+
+    /// The first host's port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.config.get_ports().first().copied().unwrap_or(5432)
+    }
+
+    /// The role that connects.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
+    /// The database; PostgreSQL takes the user's name where none is given.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or(self.user())
     }
 
     /// The URL with its secret, for the environment of a child process (never for its arguments).

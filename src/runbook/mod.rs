@@ -6,10 +6,20 @@
 //! carries it out.
 
 mod checked;
+mod document;
+mod hidden;
+pub mod outputs;
+mod problem;
 pub mod settings;
+pub mod standalone;
+mod values;
 
 pub use checked::{
     Downtime, Gate, MigrationTable, Parameter, Runbook, Service, Source, Step, StepId, Target, TransferOptions,
     ZonePolicy,
 };
+pub use document::Document;
+pub use hidden::Hidden;
+pub use problem::{Place, Problem, Problems};
 pub use settings::Settings;
+pub use values::{Outputs, TargetFacts, Values};

@@ -2,6 +2,7 @@
 //!
 //! `action` says what each does; here is only what an author may write under `with:`.
 
+use super::Hidden;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,7 +63,7 @@ pub struct GenerateSchema {
     /// SQL files, in order. psql's `\restrict`, `\unrestrict` and `COPY … FROM stdin` sections are understood.
     pub sql: Vec<PathBuf>,
     /// Variables for the command.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, Hidden>,
     /// How long the migration level may take to reach the source's.
     pub timeout_seconds: Option<u64>,
 }
@@ -80,6 +81,8 @@ pub struct Quiesce {
     pub stop: Option<String>,
     /// Starts the application on its former configuration: the undo.
     pub start: Option<String>,
+    /// Variables for both commands.
+    pub env: BTreeMap<String, Hidden>,
     /// How long the source must stay unchanged.
     pub quiet_seconds: Option<f64>,
     /// How long the command may take.
@@ -141,7 +144,11 @@ pub struct SwitchConfig {
     #[serde(default)]
     pub format: Option<ConfigFormat>,
     /// Section to key to value; the section is empty for keys before the first and for environment files.
+    #[serde(default)]
     pub set: BTreeMap<String, BTreeMap<String, String>>,
+    /// As `set`, for values that are never shown: a password that the file has to hold.
+    #[serde(default)]
+    pub secret: BTreeMap<String, BTreeMap<String, Hidden>>,
     /// Keys to comment out, per section.
     #[serde(default)]
     pub unset: BTreeMap<String, Vec<String>>,
@@ -165,6 +172,8 @@ pub struct Start {
     pub command: Option<String>,
     /// Stops it again: the undo.
     pub stop: Option<String>,
+    /// Variables for both commands.
+    pub env: BTreeMap<String, Hidden>,
     /// How long the command may take.
     pub timeout_seconds: Option<u64>,
 }
@@ -230,7 +239,7 @@ pub struct Shell {
     pub undo: Option<String>,
     /// Variables.
     #[serde(default)]
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, Hidden>,
     /// How long it may take.
     #[serde(default)]
     pub timeout_seconds: Option<u64>,
@@ -242,6 +251,8 @@ pub struct Shell {
 pub struct Wait {
     /// A command that ends with 0 when the condition holds.
     pub command: Option<String>,
+    /// Variables for the command.
+    pub env: BTreeMap<String, Hidden>,
     /// A query that answers `t` when the condition holds.
     pub query: Option<String>,
     /// Just this long.

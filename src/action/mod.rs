@@ -7,13 +7,14 @@ mod secrets;
 
 pub use secrets::{MASK, Secrets};
 
+pub use crate::evidence::{Checkpoint, Description, FailureKind, Outcome};
+
 use crate::evidence::{Evidence, Finding};
 use crate::progress::{Control, ProgressSink};
 use crate::runbook::{Runbook, Step};
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Finds the code for a step. Handed to the driver by the composition root.
@@ -46,42 +47,17 @@ pub trait Action: Send + Sync {
         checkpoint: &Checkpoint,
         left: Option<&serde_json::Value>,
     ) -> Result<Outcome, ActionError>;
-}
 
-/// What a step will do, for the screen and for gates.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
-    /// One sentence.
-    pub does: String,
-    /// What is read, written, deleted: a line each, names and counts in it.
-    pub effects: Vec<String>,
-    /// How to get back; says so where there is no way.
-    pub way_back: String,
-    /// Whether [`Action::undo`] brings back what stood there.
-    pub reversible: bool,
-    /// Whether the step changes anything at all.
-    pub changes: bool,
-}
+    /// How many rows the application wrote to the target since this step, that taking it back would lose. Asked before a
+    /// rollback crosses the point of no return, of each step at or after it; the largest answer counts. Changes nothing.
+    async fn late_writes(&self, _context: &Context) -> Result<u64, ActionError> {
+        Ok(0)
+    }
 
-/// What an action records before it changes anything. Never holds a secret.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Checkpoint(pub serde_json::Value);
-
-/// How a step ended well.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// One line: what was done, with figures.
-    pub summary: String,
-    /// Values that later steps' templates may name as `steps.ID.NAME`.
-    #[serde(default)]
-    pub outputs: BTreeMap<String, String>,
-    /// What the step left behind, to be compared before an undo: hashes, counts, digests.
-    #[serde(default)]
-    pub left: serde_json::Value,
-    /// What was proved.
-    #[serde(default)]
-    pub evidence: Evidence,
+    /// Writes the rows that [`Action::late_writes`] counts to `file`, and says how many there were.
+    async fn export_writes(&self, _context: &Context, _file: &Path) -> Result<u64, ActionError> {
+        Ok(0)
+    }
 }
 
 /// How a step ended badly.
@@ -94,24 +70,6 @@ pub struct ActionError {
     pub message: String,
     /// What was found on the way: rejects, differences, findings.
     pub evidence: Box<Evidence>,
-}
-
-/// Kinds of failure, by what follows from them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FailureKind {
-    /// Tried and failed: exit 1.
-    Failed,
-    /// The state of the world forbids it; nothing was touched: exit 1 with `"refused":true`.
-    Refused,
-    /// The operator has to decide something first (a unit): exit 2.
-    Undecided,
-    /// Differences were found: exit 4.
-    Differences,
-    /// A person has to act: exit 3.
-    Waiting,
-    /// Stopped because the operator or a signal asked.
-    Interrupted,
 }
 
 /// Everything an action may use.

@@ -5,12 +5,14 @@
 
 mod difference;
 mod interval;
+mod outcome;
 mod plan;
 mod reject;
 mod table;
 
 pub use difference::{CellDifference, Difference, DifferenceKind};
 pub use interval::{Bucket, IntervalEvidence, IntervalUnit, UnitHistogram};
+pub use outcome::{Checkpoint, Description, FailureKind, Outcome};
 pub use plan::{ColumnPlan, LevelComparison, Misfit, PlanReport, Problem, Severity, StorageCounts, TablePlan, Warning};
 pub use reject::{Policy, Reject, StorageClass};
 pub use table::{Key, TableResult};

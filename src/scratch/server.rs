@@ -92,6 +92,12 @@ impl Server {
         &self.directory
     }
 
+    /// Ends it now. Dropping does the same; this is for owners that have to remove its directory afterwards.
+    pub fn stop(&mut self) {
+        let signal = if self.kept { Signal::SIGINT } else { Signal::SIGQUIT };
+        self.keeper.stop(signal);
+    }
+
     fn wait_until_ready(&self) -> Result<(), ScratchError> {
         let end = Instant::now() + STARTS_WITHIN;
         while Instant::now() < end && self.keeper.is_running() {
@@ -111,8 +117,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let signal = if self.kept { Signal::SIGINT } else { Signal::SIGQUIT };
-        self.keeper.stop(signal);
+        self.stop();
         if !self.kept {
             let _ = fs::remove_dir_all(&self.directory);
         }

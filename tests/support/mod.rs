@@ -24,12 +24,18 @@ pub fn database() -> String {
 
 /// Runs SQL by psql and returns unaligned rows.
 pub fn psql(url: &str, sql: &str) -> String {
-    run(Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
+    run(Command::new(program("psql")).args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
 }
 
 /// Runs SQL files by psql, in one transaction each.
 pub fn psql_file(url: &str, file: &Path) {
-    run(Command::new("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file));
+    run(Command::new(program("psql")).args(["-Xq", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file));
+}
+
+/// A program of the server's own version: `psql`, `pg_dump`.
+pub fn program(name: &str) -> PathBuf {
+    let own = server().binaries().program(name);
+    if own.exists() { own } else { PathBuf::from(name) }
 }
 
 /// Runs a command that has to succeed; its standard output.

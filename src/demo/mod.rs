@@ -1,0 +1,149 @@
+//! A whole cutover to try: a source with every awkward value that real ones have, a private PostgreSQL, a real ini file to switch.
+//!
+//! [`prepare`] lays everything into one directory and starts the server; `commands` then runs `runbooks/demo.yaml` on it like any
+//! other runbook. The source is made by [`source::generate`], which the benchmarks use as well.
+
+pub mod source;
+
+use crate::scratch::{Options, ScratchError, Server};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const SCHEMA: &str = include_str!("../../assets/demo/postgres.sql");
+const CONFIG: &str = include_str!("../../assets/demo/app.ini");
+const DATABASE: &str = "oncall";
+
+/// A demo that is laid out. Ends its server, and removes what is not kept, when dropped.
+pub struct Demo {
+    server: Server,
+    directory: PathBuf,
+    kept: bool,
+}
+
+/// Why a demo could not be laid out.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// No server.
+    #[error(transparent)]
+    Server(#[from] ScratchError),
+    /// A file could not be written.
+    #[error("laying out the demo: {path}: {source}; is the directory writable, and is there space?")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The source could not be made.
+    #[error("making the demo's SQLite source {path}: {source}")]
+    Source {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The server does not do as told.
+    #[error("making the demo's database: {0}")]
+    Database(String),
+}
+
+/// Lays out source, configuration, schema and server. On a kept directory that is laid out already, only the server is started:
+/// what a killed demo left there is what `resume` goes on with.
+///
+/// # Errors
+/// When a file or the server cannot be made.
+pub fn prepare(keep: Option<&Path>, rows: i64) -> Result<Demo, DemoError> {
+    let directory = keep.map_or_else(temporary, Path::to_path_buf);
+    let file = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DemoError::File { path, source }
+    };
+    fs::create_dir_all(&directory).map_err(file(&directory))?;
+    let directory = directory.canonicalize().map_err(file(&directory))?;
+    if !directory.join(LAID_OUT).exists() {
+        lay_out(&directory, rows)?;
+    }
+    let options = Options { keep: Some(directory.join("postgres")), fsync: true, ..Options::default() };
+    let server = Server::start(&options)?;
+    let demo = Demo { server, directory, kept: keep.is_some() };
+    demo.make_database()?;
+    Ok(demo)
+}
+
+const LAID_OUT: &str = "laid-out";
+
+fn lay_out(directory: &Path, rows: i64) -> Result<(), DemoError> {
+    let source = directory.join("oncall.db");
+    source::generate(&source, rows).map_err(|error| DemoError::Source { path: source.clone(), source: error })?;
+    for (name, text) in [("schema.sql", SCHEMA), ("app.ini", CONFIG), (LAID_OUT, "")] {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|source| DemoError::File { path, source })?;
+    }
+    Ok(())
+}
+
+fn temporary() -> PathBuf {
+    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    std::env::temp_dir().join(format!("{PREFIX}{}-{unique:x}", std::process::id()))
+}
+
+const PREFIX: &str = "cutover-demo-";
+
+impl Demo {
+    /// The runbook's parameters.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        [("sqlite", "oncall.db"), ("config", "app.ini"), ("schema_sql", "schema.sql")]
+            .into_iter()
+            .map(|(name, file)| (name.to_owned(), self.directory.join(file).display().to_string()))
+            .collect()
+    }
+
+    /// The target's URL, with its password.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.server.url(DATABASE)
+    }
+
+    /// Where everything lies.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the run's state goes while nothing is kept: it disappears with the rest.
+    #[must_use]
+    pub fn state_directory(&self) -> Option<PathBuf> {
+        (!self.kept).then(|| self.directory.join("state"))
+    }
+
+    fn make_database(&self) -> Result<(), DemoError> {
+        let psql = |sql: &str| {
+            std::process::Command::new(self.server.binaries().program("psql"))
+                .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.server.public_url("postgres"), "-c", sql])
+                .env("PGPASSWORD", self.server.password())
+                .output()
+        };
+        let failed = |reason: String| DemoError::Database(reason);
+        let there = psql(&format!("select 1 from pg_database where datname = '{DATABASE}'"))
+            .map_err(|error| failed(error.to_string()))?;
+        if there.stdout.starts_with(b"1") {
+            return Ok(());
+        }
+        let made = psql(&format!("create database {DATABASE}")).map_err(|error| failed(error.to_string()))?;
+        if made.status.success() {
+            Ok(())
+        } else {
+            Err(failed(String::from_utf8_lossy(&made.stderr).trim().to_owned()))
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.server.stop();
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}

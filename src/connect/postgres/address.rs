@@ -1,0 +1,352 @@
+//! Where the target is and who we are there.
+
+use super::error::Attempt;
+use super::passfile::{self, Wanted};
+use super::tls_options::TlsOptions;
+use super::{ConnectError, TlsMode, session, tls};
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Where the target is and who we are there. Built from a URL, which is kept nowhere else.
+#[derive(Clone)]
+pub struct Address {
+    config: Config,
+    url: SecretString,
+    mode: TlsMode,
+    root: Option<PathBuf>,
+    password_from: &'static str,
+    tls: Arc<OnceLock<ClientConfig>>,
+}
+
+/// How a variable of the environment is looked up; a parameter so that tests need not change the process.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Address {
+    /// Reads a `postgres://` URL or a key=value string; what it leaves out comes from the environment, as in libpq (`PGHOST`,
+    /// `PGPORT`, `PGUSER`, `PGDATABASE`, `PGPASSWORD`, `PGPASSFILE`, `PGSSLMODE`, `PGSSLROOTCERT`, `~/.pgpass`).
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn parse(url: &str) -> Result<Self, ConnectError> {
+        Self::from_environment(url, &|name| std::env::var(name).ok())
+    }
+
+    /// The same with another environment.
+    ///
+    /// # Errors
+    /// When `url` is neither.
+    pub fn from_environment(url: &str, environment: Lookup<'_>) -> Result<Self, ConnectError> {
+        let (ours, options) = TlsOptions::take_from(url.trim())?;
+        let mut config: Config = ours
+            .parse()
+            .map_err(|error: tokio_postgres::Error| ConnectError::Address { reason: why_unreadable(&error) })?;
+        complete(&mut config, environment)?;
+        let lookup = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let said = match (options.mode, lookup("PGSSLMODE")) {
+            (None, Some(text)) => TlsOptions::take_from(&format!("sslmode={text}"))?.1.mode,
+            (mode, _) => mode,
+        };
+        let root = options.root.or_else(|| lookup("PGSSLROOTCERT").map(PathBuf::from));
+        let mode = match said {
+            // libpq: a root certificate makes `require` verify it.
+            Some(TlsMode::Require) if root.is_some() => TlsMode::VerifyCa,
+            Some(mode) => mode,
+            None => TlsMode::default_for(config.get_hosts()),
+        };
+        let password_from = find_password(&mut config, options.passfile, environment);
+        let url = SecretString::from(assemble(&config, mode, root.as_deref()).unwrap_or_else(|| url.to_owned()));
+        Ok(Self { config, url, mode, root, password_from, tls: Arc::default() })
+    }
+
+    /// `user@host:port/database`, for the screen: everything but the password.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}@{}:{}/{}", self.user(), self.host(), self.port(), self.database())
+    }
+
+    /// The host: a name, an address, or the directory of a socket.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.config.get_hosts().first().map_or_else(String::new, |host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        })
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.config.get_ports().first().copied().unwrap_or(5432)
+    }
+
+    /// The role.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_else(|| self.user())
+    }
+
+    /// How far the server is verified.
+    #[must_use]
+    pub fn tls_mode(&self) -> TlsMode {
+        self.mode
+    }
+
+    /// Where the password comes from, in words; never the password.
+    #[must_use]
+    pub fn password_from(&self) -> &'static str {
+        self.password_from
+    }
+
+    /// The URL with its secret, for the environment of a child process (never for its arguments).
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.url.expose_secret()
+    }
+
+    /// The secrets in it: the password as it is and as it stands in a URL.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let Some(password) = self.config.get_password() else { return Vec::new() };
+        let plain = String::from_utf8_lossy(password).into_owned();
+        let encoded = percent_encoded(&plain);
+        vec![SecretString::from(plain), SecretString::from(encoded)]
+    }
+
+    /// libpq's variables for a child process, so that `psql` and applications need no arguments.
+    #[must_use]
+    pub fn child_environment(&self) -> Vec<(&'static str, SecretString)> {
+        let mut variables = vec![
+            ("PGHOST", self.host()),
+            ("PGPORT", self.port().to_string()),
+            ("PGUSER", self.user().to_owned()),
+            ("PGDATABASE", self.database().to_owned()),
+            ("PGSSLMODE", self.mode.name().to_owned()),
+        ];
+        if let Some(root) = &self.root {
+            variables.push(("PGSSLROOTCERT", root.display().to_string()));
+        }
+        if let Some(password) = self.config.get_password() {
+            variables.push(("PGPASSWORD", String::from_utf8_lossy(password).into_owned()));
+        }
+        variables.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect()
+    }
+
+    /// Opens a session named `application` (`cutover/<run>/<n>`), with the settings that every session of ours has: no
+    /// statement, idle or transaction time-outs, `lock_timeout` 5 s, row security off (an error rather than fewer rows), a server
+    /// that notices when we are gone.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
+        let mut config = self.config.clone();
+        config.application_name(application);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        let client = match self.tls()? {
+            Some(connector) => {
+                let (client, connection) = config.connect(connector).await.map_err(|error| self.explain(&error))?;
+                tokio::spawn(watch(connection));
+                client
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await.map_err(|error| self.explain(&error))?;
+                tokio::spawn(watch(connection));
+                client
+            }
+        };
+        session::settle(&client).await.map_err(|error| self.explain(&error))?;
+        Ok(client)
+    }
+
+    /// Asks the server to cancel what a session does now.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn cancel(&self, token: &tokio_postgres::CancelToken) -> Result<(), ConnectError> {
+        let done = match self.tls()? {
+            Some(connector) => token.cancel_query(connector).await,
+            None => token.cancel_query(NoTls).await,
+        };
+        done.map_err(|error| self.explain(&error))
+    }
+
+    fn tls(&self) -> Result<Option<MakeRustlsConnect>, ConnectError> {
+        if self.mode == TlsMode::Disable || self.host().starts_with('/') {
+            return Ok(None);
+        }
+        if let Some(config) = self.tls.get() {
+            return Ok(Some(MakeRustlsConnect::new(config.clone())));
+        }
+        let made = tls::config(self.mode, self.root.as_deref()).map_err(|reason| ConnectError::Tls {
+            place: self.label(),
+            mode: self.mode.name(),
+            reason,
+            remedy: "give the server's certificate authority as sslrootcert=FILE",
+        })?;
+        Ok(Some(MakeRustlsConnect::new(self.tls.get_or_init(|| made).clone())))
+    }
+
+    fn explain(&self, error: &tokio_postgres::Error) -> ConnectError {
+        let attempt = Attempt { place: self.label(), mode: self.mode.name(), password: self.password_from };
+        ConnectError::explain(error, attempt)
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Address").field(&self.label()).finish()
+    }
+}
+
+async fn watch(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    if let Err(error) = connection.await {
+        tracing::warn!(%error, "a session with the target ended");
+    }
+}
+
+/// tokio-postgres repeats no value in these messages, only the key.
+fn why_unreadable(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+fn complete(config: &mut Config, environment: Lookup<'_>) -> Result<(), ConnectError> {
+    let lookup = |name: &str| environment(name).filter(|value| !value.is_empty());
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        config.host(lookup("PGHOST").unwrap_or_else(|| "localhost".to_owned()));
+    }
+    if config.get_ports().is_empty() {
+        let port = lookup("PGPORT").unwrap_or_else(|| "5432".to_owned());
+        config.port(port.parse().map_err(|_| ConnectError::Address { reason: "PGPORT is no port number".to_owned() })?);
+    }
+    if config.get_user().is_none() {
+        let user = lookup("PGUSER").or_else(|| lookup("USER")).unwrap_or_else(|| "postgres".to_owned());
+        config.user(user);
+    }
+    if config.get_dbname().is_none() {
+        let name = lookup("PGDATABASE").or_else(|| config.get_user().map(ToOwned::to_owned));
+        config.dbname(name.unwrap_or_default());
+    }
+    config.ssl_mode(tokio_postgres::config::SslMode::Prefer);
+    Ok(())
+}
+
+fn find_password(config: &mut Config, passfile: Option<PathBuf>, environment: Lookup<'_>) -> &'static str {
+    if config.get_password().is_some() {
+        return "from the URL";
+    }
+    let lookup = |name: &str| environment(name).filter(|value| !value.is_empty());
+    if let Some(password) = lookup("PGPASSWORD") {
+        config.password(password);
+        return "from PGPASSWORD";
+    }
+    let file = passfile
+        .or_else(|| lookup("PGPASSFILE").map(PathBuf::from))
+        .or_else(|| lookup("HOME").map(|home| Path::new(&home).join(".pgpass")));
+    let found = file.filter(|file| file.exists()).and_then(|file| {
+        let host = match config.get_hosts().first()? {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(_) => "localhost".to_owned(),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        let wanted = Wanted {
+            host: &host,
+            port,
+            database: config.get_dbname().unwrap_or_default(),
+            user: config.get_user().unwrap_or_default(),
+        };
+        passfile::find(&file, &wanted)
+    });
+    match found {
+        Some(password) => {
+            config.password(password);
+            "from the password file"
+        }
+        None => "none was given: set PGPASSWORD or use a password file",
+    }
+}
+
+/// One URL with everything in it, whatever came from where; none when a URL cannot say it (several hosts).
+fn assemble(config: &Config, mode: TlsMode, root: Option<&Path>) -> Option<String> {
+    let [host] = config.get_hosts() else { return None };
+    let (place, query) = match host {
+        Host::Tcp(name) if name.contains(':') => (format!("[{name}]"), String::new()),
+        Host::Tcp(name) => (percent_encoded(name), String::new()),
+        Host::Unix(path) => (String::new(), format!("host={}&", percent_encoded(&path.to_string_lossy()))),
+    };
+    let password = config.get_password().map(|bytes| percent_encoded(&String::from_utf8_lossy(bytes)));
+    let user = percent_encoded(config.get_user().unwrap_or_default());
+    let login = password.map_or_else(|| user.clone(), |password| format!("{user}:{password}"));
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let database = percent_encoded(config.get_dbname().unwrap_or_default());
+    let mut url = format!("postgres://{login}@{place}:{port}/{database}?{query}sslmode={}", mode.name());
+    if let Some(root) = root {
+        url.push_str(&format!("&sslrootcert={}", percent_encoded(&root.to_string_lossy())));
+    }
+    if let Some(options) = config.get_options() {
+        url.push_str(&format!("&options={}", percent_encoded(options)));
+    }
+    Some(url)
+}
+
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) && byte != b'/' { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str, variables: &[(&str, &str)]) -> Address {
+        let environment =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Address::from_environment(url, &environment).unwrap()
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let address = read("postgres://u:p%40ss%2Fword@pg-main/d", &[]);
+        assert_eq!(format!("{address:?}"), "Address(\"u@pg-main:5432/d\")");
+        assert_eq!(address.expose(), "postgres://u:p%40ss%2Fword@pg-main:5432/d?sslmode=verify-full");
+        let secrets = address.secrets();
+        assert_eq!(secrets[0].expose_secret(), "p@ss/word");
+        assert_eq!(secrets[1].expose_secret(), "p%40ss%2Fword");
+        let broken = Address::parse("postgres://u:hunter2@h:port/d").unwrap_err();
+        assert!(!broken.to_string().contains("hunter2"), "{broken}");
+    }
+
+    #[test]
+    fn the_environment_fills_what_the_url_leaves_out() {
+        let address =
+            read("postgres://", &[("PGHOST", "h"), ("PGUSER", "u"), ("PGPORT", "6"), ("PGSSLMODE", "require")]);
+        assert_eq!(address.label(), "u@h:6/u");
+        assert_eq!(address.tls_mode(), TlsMode::Require);
+        let address = read("postgres://u@h/d?sslmode=require&sslrootcert=/ca.pem", &[("PGPASSWORD", "s3cret")]);
+        assert_eq!(address.tls_mode(), TlsMode::VerifyCa);
+        assert_eq!(address.password_from(), "from PGPASSWORD");
+        assert_eq!(address.expose(), "postgres://u:s3cret@h:5432/d?sslmode=verify-ca&sslrootcert=%2Fca.pem");
+    }
+
+    #[test]
+    fn a_round_trip_through_the_assembled_url_changes_nothing() {
+        let address = read("host=/run/pg user=u password='it''s' dbname=d", &[]);
+        let again = read(address.expose(), &[]);
+        assert_eq!(again.label(), "u@/run/pg:5432/d");
+        assert_eq!(again.expose(), address.expose());
+    }
+}

@@ -1,0 +1,15 @@
+//! How PostgreSQL is reached: the address, TLS, passwords, the session's settings, and the lock that keeps a second operator out.
+
+mod address;
+mod error;
+mod lock;
+mod passfile;
+mod session;
+mod tls;
+mod tls_options;
+
+pub use address::Address;
+pub use error::ConnectError;
+pub use lock::{Backend, LockError, RunLock};
+pub use session::{Identity, identity};
+pub use tls_options::TlsMode;

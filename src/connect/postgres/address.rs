@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_round_trip_through_the_assembled_url_changes_nothing() {
-        let address = read("host=/run/pg user=u password='it''s' dbname=d", &[]);
+        let address = read("host=/run/pg user=u password='it\\'s' dbname=d", &[]);
         let again = read(address.expose(), &[]);
         assert_eq!(again.label(), "u@/run/pg:5432/d");
         assert_eq!(again.expose(), address.expose());

@@ -95,7 +95,7 @@ impl TlsOptions {
                 None => false,
             };
             if !ours {
-                quoted ^= word.matches('\'').count() % 2 == 1;
+                quoted ^= word.replace("\\'", "").matches('\'').count() % 2 == 1;
                 rest.push(word);
             }
         }

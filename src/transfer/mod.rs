@@ -4,6 +4,7 @@
 //! what would happen, [`copy`] does it in one transaction. [`saved`] keeps what the target held before.
 
 mod copy;
+pub mod encode;
 mod job;
 mod plan;
 pub mod saved;

@@ -51,7 +51,7 @@ pub struct Rules {
 pub struct SourceTable {
     /// Name as stored in `sqlite_schema`.
     pub name: String,
-    /// All stored columns, in order; virtual generated columns are left out.
+    /// All columns that can be read, in order, generated ones with them.
     pub columns: Vec<SourceColumn>,
     /// Columns of the primary key, in key order; empty when there is none.
     pub primary_key: Vec<String>,
@@ -70,6 +70,8 @@ pub struct SourceColumn {
     pub declared: String,
     /// Whether NOT NULL is declared.
     pub not_null: bool,
+    /// Whether it is generated from the others: leaving it out loses nothing.
+    pub generated: bool,
 }
 
 /// A table of the target.

@@ -1,4 +1,32 @@
 //! The engine: a pure machine that decides, and a driver that does what it says.
+//!
+//! In reading order:
+//!
+//! 1. [`event`]: what is journaled. A run is the list of its events.
+//! 2. [`status`]: the whole protocol of one step, as a table.
+//! 3. [`effect`], [`command`]: what the machine wants done, and what the operator wants.
+//! 4. [`machine`]: every rule of start, gates, pause, resume, retry, skip, failure and going back. Pure.
+//! 5. [`recover`]: a machine out of a journal.
+//! 6. [`fold`], [`snapshot`]: the run as plain data to draw, live and of ended runs.
+//! 7. [`driver`], [`handle`]: journals first, does what the machine wants, feeds back what came of it.
+//! 8. [`runs`]: the state directory.
 
 pub mod command;
+pub mod driver;
+pub mod effect;
+pub mod event;
+pub mod fold;
+pub mod handle;
+pub mod machine;
+pub mod recover;
+pub mod runs;
 pub mod snapshot;
+pub mod status;
+
+pub use command::{Command, LateWrites};
+pub use driver::{Driver, DriverError, Options, Resolve, Setup};
+pub use event::{Ended, Event, Failure, Labels, Operator, Recorded, RunCreated, StepPlan};
+pub use fold::{Fold, fold};
+pub use handle::{Ending, Handle};
+pub use snapshot::Snapshot;
+pub use status::{IllegalEvent, Status, next_status};

@@ -3,6 +3,14 @@
 //! The journal knows nothing of steps: it keeps numbered, timed entries whose body is JSON, and promises that an entry is on
 //! disk when [`Journal::append`] returns. The engine says what the bodies mean.
 
+mod lock;
+mod memory;
+mod sqlite;
+
+pub use lock::{Holder, Lock};
+pub use memory::MemoryJournal;
+pub use sqlite::SqliteJournal;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -281,17 +281,17 @@ fn find_password(config: &mut Config, passfile: Option<PathBuf>, environment: Lo
 /// One URL with everything in it, whatever came from where; none when a URL cannot say it (several hosts).
 fn assemble(config: &Config, mode: TlsMode, root: Option<&Path>) -> Option<String> {
     let [host] = config.get_hosts() else { return None };
-    let (place, query) = match host {
-        Host::Tcp(name) if name.contains(':') => (format!("[{name}]"), String::new()),
-        Host::Tcp(name) => (percent_encoded(name), String::new()),
-        Host::Unix(path) => (String::new(), format!("host={}&", percent_encoded(&path.to_string_lossy()))),
+    let place = match host {
+        Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
+        Host::Tcp(name) => percent_encoded(name),
+        Host::Unix(path) => percent_encoded(&path.to_string_lossy()),
     };
     let password = config.get_password().map(|bytes| percent_encoded(&String::from_utf8_lossy(bytes)));
     let user = percent_encoded(config.get_user().unwrap_or_default());
     let login = password.map_or_else(|| user.clone(), |password| format!("{user}:{password}"));
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let database = percent_encoded(config.get_dbname().unwrap_or_default());
-    let mut url = format!("postgres://{login}@{place}:{port}/{database}?{query}sslmode={}", mode.name());
+    let mut url = format!("postgres://{login}@{place}:{port}/{database}?sslmode={}", mode.name());
     if let Some(root) = root {
         url.push_str(&format!("&sslrootcert={}", percent_encoded(&root.to_string_lossy())));
     }
@@ -302,10 +302,8 @@ fn assemble(config: &Config, mode: TlsMode, root: Option<&Path>) -> Option<Strin
 }
 
 fn percent_encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) && byte != b'/' { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]

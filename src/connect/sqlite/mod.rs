@@ -1,0 +1,28 @@
+//! How SQLite files are read without touching them: [`fingerprint`] says whether anybody writes, [`freeze`] takes database,
+//! `-wal` and `-journal` as one set and recovers the copy, [`holders`] says who has the file open.
+//!
+//! The source itself is never opened by SQLite: even a read-only open of a database in WAL mode leaves files beside it.
+
+mod error;
+mod files;
+mod freeze;
+mod holders;
+mod recover;
+
+pub use error::FreezeError;
+pub use files::{Fingerprint, Mark, fingerprint};
+pub use freeze::{Frozen, Wait, freeze, freeze_live, sha256};
+pub use holders::{Holder, Holders, holders};
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+
+/// Opens a frozen copy for reading. Never call it on a live source: even a read-only open of a WAL database leaves files
+/// beside it.
+///
+/// # Errors
+/// When SQLite cannot open it.
+pub fn open_frozen(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
+}

@@ -43,9 +43,10 @@ fn problems(report: &PlanReport) -> Vec<String> {
     let line = |problem: &crate::evidence::Problem| {
         let word = if problem.undecided { "undecided" } else { "problem" };
         let subject = if problem.subject.is_empty() { String::new() } else { format!("{}: ", problem.subject) };
+        let indent = " ".repeat(word.len() + 2);
         let mut lines = vec![format!("{word}: {subject}{}", problem.message)];
         if !problem.remedy.is_empty() {
-            lines.push(format!("         {}", problem.remedy));
+            lines.push(format!("{indent}{}", problem.remedy));
         }
         lines
     };
@@ -87,7 +88,8 @@ fn misfits(table: &TablePlan) -> Vec<String> {
         let name = format!("{}.{}", table.table, column.column);
         let count = figures::counted(column.misfits_total, "cell");
         let policy = policy_name(column.policy);
-        let head = format!("loss: {name}: {count} do not fit {} (policy {policy})", column.target_type);
+        let verb = if column.misfits_total == 1 { "does" } else { "do" };
+        let head = format!("loss: {name}: {count} {verb} not fit {} (policy {policy})", column.target_type);
         let examples = column.misfits.iter().map(|misfit| {
             let value = misfit.value.as_deref().unwrap_or("NULL");
             format!("      {}: {value}: {}", key(&misfit.key), misfit.reason)

@@ -52,16 +52,28 @@ pub const fn policy_name(policy: Policy) -> &'static str {
 }
 
 /// A row's key: `id=7, name=a`.
-pub(super) fn key(key: &Key) -> String {
-    let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+#[must_use]
+pub fn key(key: &Key) -> String {
+    let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), printable);
     key.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(", ")
 }
 
 /// A cell that differs: `title: "a" in the source, NULL in the target`.
-pub(super) fn cell(difference: &CellDifference) -> String {
-    let side = |value: &Option<String>| value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("\"{text}\""));
+#[must_use]
+pub fn cell(difference: &CellDifference) -> String {
+    let side = |value: &Option<String>| {
+        value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("\"{}\"", printable(text)))
+    };
     let (source, target) = (side(&difference.source), side(&difference.target));
     format!("{}: {source} in the source, {target} in the target", difference.column)
+}
+
+/// A value of somebody's database, with nothing in it that a terminal would obey.
+fn printable(text: &str) -> String {
+    let safe = |character: char| {
+        if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
+    };
+    text.chars().map(safe).collect()
 }
 
 /// Rows of cells as columns that line up, two blanks apart; columns whose head begins with `>` are set to the right.
@@ -89,7 +101,15 @@ fn line(row: &[String], widths: &[usize], right: &[bool]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::aligned;
+    use super::{aligned, cell};
+    use crate::evidence::CellDifference;
+
+    #[test]
+    fn a_value_cannot_command_the_terminal() {
+        let source = Some("\u{1b}[2Ja\nb".to_owned());
+        let difference = CellDifference { column: "c".to_owned(), source, target: None };
+        assert_eq!(cell(&difference), "c: \"\\u{1b}[2Ja\\nb\" in the source, NULL in the target");
+    }
 
     #[test]
     fn columns_line_up_whatever_the_width_of_a_character() {

@@ -1,0 +1,224 @@
+//! The last object of the JSON output, to the letter of the command line's contract (README, "JSON").
+
+use super::verdict::{Outcome, Verdict, failed_step};
+use crate::engine::Ending;
+use crate::engine::snapshot::{Question, Snapshot, Status, StepView};
+use crate::evidence::{Difference, Evidence, Key, PlanReport, Reject, TableResult};
+use crate::report::model::{elapsed, outage};
+use crate::report::proof::Proof;
+use serde::Serialize;
+
+/// How it ended, and what was proved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finished {
+    event: &'static str,
+    /// The run; none where it ended before there was one.
+    pub run: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Only where the state of the world refused; nothing was touched then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+    /// The process's exit code.
+    pub exit: u8,
+    /// From beginning to end.
+    pub seconds: f64,
+    /// One entry per table.
+    pub tables: Vec<TableResult>,
+    /// The first rejects.
+    pub rejects: Vec<Reject>,
+    /// All of them.
+    pub rejects_total: u64,
+    /// The first differences.
+    pub differences: Vec<Difference>,
+    /// All of them.
+    pub differences_total: u64,
+    /// How long the service was down, in seconds; none where the run did not take it down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub downtime_seconds: Option<f64>,
+    /// The step at which it stands, where that is not the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Why it did not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The command that goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Where the report was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+    /// What a copy would do: of `plan` and `copy --plan`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanReport>,
+}
+
+impl Finished {
+    /// The end of a run.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, ending: &Ending) -> Self {
+        let verdict = Verdict::of(snapshot, ending);
+        let mut proof = Proof::of(snapshot);
+        bound(&mut proof);
+        let failed = failed_step(snapshot);
+        Self {
+            run: Some(snapshot.run.clone()),
+            refused: verdict.refused,
+            seconds: elapsed(snapshot).unwrap_or_default(),
+            tables: proof.tables,
+            rejects: proof.rejects,
+            rejects_total: proof.rejects_total,
+            differences: proof.differences,
+            differences_total: proof.differences_total,
+            downtime_seconds: outage(snapshot).map(|outage| outage.seconds),
+            step: stands_at(snapshot).map(|step| step.id.clone()),
+            error: ending.broken.clone().or_else(|| failed.and_then(|step| step.error.clone())),
+            next: next(snapshot, verdict),
+            ..Self::empty(verdict)
+        }
+    }
+
+    /// An end without a run: nothing was proved.
+    #[must_use]
+    pub const fn empty(verdict: Verdict) -> Self {
+        Self {
+            event: "finished",
+            run: None,
+            outcome: verdict.outcome,
+            refused: verdict.refused,
+            exit: verdict.exit,
+            seconds: 0.0,
+            tables: Vec::new(),
+            rejects: Vec::new(),
+            rejects_total: 0,
+            differences: Vec::new(),
+            differences_total: 0,
+            downtime_seconds: None,
+            step: None,
+            error: None,
+            next: None,
+            report: None,
+            plan: None,
+        }
+    }
+
+    /// An error before there was a run.
+    #[must_use]
+    pub fn before_a_run(verdict: Verdict, error: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), ..Self::empty(verdict) }
+    }
+}
+
+/// The step at which a run stands that has not come to its end.
+fn stands_at(snapshot: &Snapshot) -> Option<&StepView> {
+    let begun =
+        |step: &&StepView| !matches!(step.status, Status::Pending | Status::Done | Status::Skipped | Status::Undone);
+    failed_step(snapshot).or_else(|| snapshot.steps.iter().find(begun))
+}
+
+/// The command that goes on, where there is something to go on with.
+fn next(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
+    let run = &snapshot.run;
+    match (&snapshot.question, verdict.outcome) {
+        (_, Outcome::Done) => None,
+        (Some(Question::LateWrites { .. }), _) => {
+            Some(format!("cutover rollback {run} --lose-writes, or cutover rollback {run} --export-writes FILE"))
+        }
+        (Some(Question::Gate { .. }), _) => Some(format!("cutover resume {run} --yes")),
+        _ => Some(format!("cutover resume {run}")),
+    }
+}
+
+/// Lists are bounded; totals are not. Integers that a reader in JavaScript would round become strings.
+fn bound(proof: &mut Proof) {
+    proof.rejects.truncate(Evidence::LISTED);
+    proof.differences.truncate(Evidence::LISTED);
+    let keys = proof.rejects.iter_mut().map(|reject| &mut reject.key);
+    keys.chain(proof.differences.iter_mut().map(|difference| &mut difference.key)).for_each(spell_out);
+}
+
+const EXACT: i64 = 1 << 53;
+
+fn spell_out(key: &mut Key) {
+    for value in key.values_mut() {
+        let number = match value.as_i64() {
+            Some(number) if !(-EXACT..=EXACT).contains(&number) => number.to_string(),
+            None if value.is_u64() => value.to_string(),
+            _ => continue,
+        };
+        *value = serde_json::Value::String(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Finished;
+    use crate::engine::{Ended, Ending};
+    use crate::evidence::{Difference, Evidence};
+    use crate::report::sample;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    fn finished(snapshot: &crate::engine::snapshot::Snapshot) -> Value {
+        let ending = Ending { ended: Ended::Failed, broken: None };
+        serde_json::to_value(Finished::of(snapshot, &ending)).unwrap()
+    }
+
+    #[test]
+    fn the_contract_to_the_letter() {
+        let value = finished(&sample::differing());
+        assert_eq!(value["event"], "finished");
+        assert_eq!(value["run"], "app-20260301-030712");
+        assert_eq!(value["outcome"], "failed");
+        assert_eq!(value["seconds"], 65.0);
+        assert_eq!(value["tables"][0]["table"], "public.tag");
+        for field in ["rows_source", "rows_loaded", "rows_rejected", "digest_source", "digest_target", "seconds"] {
+            assert!(value["tables"][0].get(field).is_some(), "{field}");
+        }
+        let cells = json!([{"column": "name", "source": "x", "target": null}]);
+        let difference = json!({"table": "public.tag", "key": {"id": 7}, "kind": "changed", "columns": cells});
+        assert_eq!(value["differences"], json!([difference]));
+        assert_eq!(value["differences_total"], 1);
+        assert_eq!(value["rejects"], json!([]));
+        assert!(value.get("refused").is_none());
+    }
+
+    #[test]
+    fn a_reject_names_table_key_column_value_reason_and_action() {
+        let value = finished(&sample::rejected());
+        let reject = &value["rejects"][0];
+        assert_eq!(reject["key"], json!({"id": 7}));
+        for field in ["table", "column", "value", "reason"] {
+            assert!(reject[field].is_string(), "{field}");
+        }
+        assert_eq!(reject["action"], "stop");
+        assert_eq!(value["rejects"][1]["column"], Value::Null);
+    }
+
+    #[test]
+    fn a_table_that_was_not_read_back_has_null_for_its_digest() {
+        let mut snapshot = sample::finished();
+        snapshot.steps.pop();
+        assert_eq!(finished(&snapshot)["tables"][0].get("digest_target"), Some(&Value::Null));
+    }
+
+    #[test]
+    fn large_integers_in_keys_are_strings_and_lists_are_bounded() {
+        let mut snapshot = sample::differing();
+        let mut evidence: Evidence = (*snapshot.steps[2].evidence).clone();
+        let mut difference: Difference = evidence.differences[0].clone();
+        difference.key = serde_json::Map::from_iter([
+            ("a".to_owned(), json!(9_007_199_254_740_993_i64)),
+            ("b".to_owned(), json!(9_007_199_254_740_992_i64)),
+            ("c".to_owned(), json!(i64::MIN)),
+        ]);
+        evidence.differences = vec![difference; Evidence::LISTED + 5];
+        evidence.differences_total = 70_000;
+        snapshot.steps[2].evidence = Arc::new(evidence);
+        let value = finished(&snapshot);
+        let expected = json!({"a": "9007199254740993", "b": 9_007_199_254_740_992_i64, "c": "-9223372036854775808"});
+        assert_eq!(value["differences"][0]["key"], expected);
+        assert_eq!(value["differences"].as_array().unwrap().len(), Evidence::LISTED);
+        assert_eq!(value["differences_total"], 70_000);
+    }
+}

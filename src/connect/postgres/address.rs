@@ -60,7 +60,8 @@ impl Address {
             None => TlsMode::default_for(config.get_hosts()),
         };
         let password_from = find_password(&mut config, options.passfile, environment);
-        let url = SecretString::from(assemble(&config, mode, root.as_deref()).unwrap_or_else(|| url.to_owned()));
+        let whole = assemble(&config, config.get_password(), mode, root.as_deref());
+        let url = SecretString::from(whole.unwrap_or_else(|| url.to_owned()));
         Ok(Self { config, url, mode, root, password_from, tls: Arc::default() })
     }
 
@@ -113,6 +114,12 @@ impl Address {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.url.expose_secret()
+    }
+
+    /// The URL without the password, to be kept where a run is resumed from; none when a URL cannot say it (several hosts).
+    #[must_use]
+    pub fn public_url(&self) -> Option<String> {
+        assemble(&self.config, None, self.mode, self.root.as_deref())
     }
 
     /// The secrets in it: the password as it is and as it stands in a URL.
@@ -279,14 +286,14 @@ fn find_password(config: &mut Config, passfile: Option<PathBuf>, environment: Lo
 }
 
 /// One URL with everything in it, whatever came from where; none when a URL cannot say it (several hosts).
-fn assemble(config: &Config, mode: TlsMode, root: Option<&Path>) -> Option<String> {
+fn assemble(config: &Config, password: Option<&[u8]>, mode: TlsMode, root: Option<&Path>) -> Option<String> {
     let [host] = config.get_hosts() else { return None };
     let place = match host {
         Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
         Host::Tcp(name) => percent_encoded(name),
         Host::Unix(path) => percent_encoded(&path.to_string_lossy()),
     };
-    let password = config.get_password().map(|bytes| percent_encoded(&String::from_utf8_lossy(bytes)));
+    let password = password.map(|bytes| percent_encoded(&String::from_utf8_lossy(bytes)));
     let user = percent_encoded(config.get_user().unwrap_or_default());
     let login = password.map_or_else(|| user.clone(), |password| format!("{user}:{password}"));
     let port = config.get_ports().first().copied().unwrap_or(5432);
@@ -321,6 +328,7 @@ mod tests {
         let address = read("postgres://u:p%40ss%2Fword@pg-main/d", &[]);
         assert_eq!(format!("{address:?}"), "Address(\"u@pg-main:5432/d\")");
         assert_eq!(address.expose(), "postgres://u:p%40ss%2Fword@pg-main:5432/d?sslmode=verify-full");
+        assert_eq!(address.public_url().unwrap(), "postgres://u@pg-main:5432/d?sslmode=verify-full");
         let secrets = address.secrets();
         assert_eq!(secrets[0].expose_secret(), "p@ss/word");
         assert_eq!(secrets[1].expose_secret(), "p%40ss%2Fword");

@@ -20,6 +20,8 @@ pub enum Report {
     Part(PartProgress),
     /// What is being waited for; empty when nothing.
     Waiting(String),
+    /// The step stands still at a safe place, because a pause is wanted, and will go on by itself when it no longer is.
+    Holding,
 }
 
 /// How loud a log line is.
@@ -76,6 +78,13 @@ impl ProgressSink {
         self.send(Report::Waiting(what.into()));
     }
 
+    /// Says that the step stands still at a safe place until [`Control::wish`] is no longer [`Wish::Pause`]. A step that would
+    /// rather return answers a pause with an error of kind `Interrupted`, and is started again later; one that can do neither
+    /// goes on to its end.
+    pub fn holding(&self) {
+        self.send(Report::Holding);
+    }
+
     fn send(&self, report: Report) {
         // A driver that is gone no longer listens; the step's own result says what happened.
         let _ = self.sender.send(report);
@@ -112,6 +121,12 @@ impl Control {
     #[must_use]
     pub fn wish(&self) -> Wish {
         *self.wish.borrow()
+    }
+
+    /// Waits until a pause is over: the step is to go on, or to stop.
+    pub async fn unpaused(&self) -> Wish {
+        let mut wish = self.wish.clone();
+        wish.wait_for(|wish| *wish != Wish::Pause).await.map_or(Wish::Stop, |wish| *wish)
     }
 
     /// Waits until the step is to stop. Never returns when the driver is gone without asking for it.

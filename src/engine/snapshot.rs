@@ -206,6 +206,9 @@ pub enum Question {
     LateWrites {
         /// How many rows.
         rows: u64,
+        /// Down to which step the operator wants to go back; all when none. To be repeated in the answer, a
+        /// [`super::Command::Rollback`] that says what becomes of the rows; [`super::Command::Refuse`] stays.
+        to: Option<StepId>,
     },
 }
 

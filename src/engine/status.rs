@@ -4,10 +4,16 @@
 //! where it is an error that names the entry. What runs as a whole may do is in [`super::machine`].
 //!
 //! ```text
-//! Pending ─▶ AtGate ─▶ Running ─▶ Done ─▶ Undoing ─▶ Undone ─▶ (as Pending)
-//!                       │  ▲ ▲      Failed ─▶ Running | Skipped | Undoing
-//!                       ▼  │ └───── Unknown (a crash)
-//!                  Pausing ─▶ Paused            Undoing ─▶ UndoFailed ─▶ Undoing | Skipped
+//!             gate            start                done                 take back             taken back
+//!  Pending ─────────▶ AtGate ───────▶ Running ───────────▶ Done ──────────────▶ Undoing ──────────────▶ Undone
+//!     └──────────────────────────────▶ │ ▲ │                                    │  ▲                      │
+//!                                pause │ │ │ fail           retry               ▼  │ again                └─▶ as Pending
+//!            Pausing ◀─────────────────┘ │ └──────▶ Failed ──────▶ Running    UndoFailed
+//!               └─────▶ Paused ──────────┘
+//!
+//!  a new process:  Running, Pausing, Paused ─▶ Unknown ─▶ Running (the same checkpoint)      Undoing ─▶ Undoing
+//!  the operator:   AtGate, Failed, Paused, Unknown, UndoFailed ─▶ Skipped
+//!  going back:     Done, Failed, Unknown, Paused, Skipped ─▶ Undoing, or ─▶ Undone where nothing was changed
 //! ```
 
 pub use super::snapshot::Status;
@@ -62,6 +68,7 @@ pub fn next_status(status: Status, event: &Event) -> Result<Status, IllegalEvent
 
         (E::PauseRequested {}, S::Running) => S::Pausing,
         (E::RollbackBegan { .. }, S::AtGate) => S::Pending,
+        (E::RollbackBegan { .. }, S::UndoFailed) => S::Undoing,
         (E::ProcessStarted { .. }, S::Running | S::Pausing | S::Paused) => S::Unknown,
         _ if event.step().is_none() => status,
         _ => return Err(illegal(status, event)),

@@ -331,7 +331,7 @@ fn asked(question: &Question, now: &Snapshot) -> Option<Notice> {
             let crate::engine::snapshot::Description { does, effects, way_back, .. } = view.description.clone();
             Some(Notice::Gate { step: step.0.clone(), typed: typed.clone(), does, effects, way_back })
         }
-        Question::LateWrites { rows } => Some(Notice::LateWrites { rows: *rows }),
+        Question::LateWrites { rows, .. } => Some(Notice::LateWrites { rows: *rows }),
         Question::Failure { .. } => None,
     }
 }

@@ -1,1 +1,0 @@
-//! Every rule of a run: start, gates, pause, resume, retry, skip, failure and going back. Pure.

@@ -1,7 +1,5 @@
 //! The rejects that a comparison must allow for.
 
-#![allow(dead_code, reason = "the comparison that asks comes with the next commit")]
-
 use super::VerifyError;
 use crate::evidence::{Key, Policy, Reject};
 use serde_json::Value;

@@ -5,7 +5,19 @@
 //! the actions `verify` and `repair-intervals`, by [`crate::inspect`] for rows side by side, and alone by `cutover verify`.
 
 mod allowed;
+mod compare;
+mod copy_stream;
 pub mod decode;
+mod differences;
+mod findings;
+mod foreign;
+mod narrow;
+mod pace;
+mod pass;
+mod row;
+mod show;
+mod source;
+mod target;
 
 pub use allowed::Allowed;
 
@@ -93,6 +105,7 @@ pub enum VerifyError {
 /// # Errors
 /// When either side cannot be read, or the operator asked to stop.
 pub async fn verify(comparison: &Comparison<'_>) -> Result<Evidence, VerifyError> {
-    let reason = format!("the comparison of {} tables is not built yet", comparison.mapping.tables.len());
-    Err(VerifyError::Target { what: comparison.address.label(), reason })
+    let compared = compare::all(comparison).await?;
+    let findings = findings::all(comparison.address, comparison.run, comparison.mapping, &compared).await?;
+    Ok(Evidence { findings, ..compare::evidence(compared) })
 }

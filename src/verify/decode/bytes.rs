@@ -44,7 +44,12 @@ pub(super) fn macaddr(value: ValueRef<'_>, length: usize, out: &mut Vec<u8>) -> 
 }
 
 /// `bit(n)` and `bit varying(n)`: zeros and ones, or hexadecimal after `x`; the wire form is the count and the bits from the left.
-pub(super) fn bits(value: ValueRef<'_>, exactly: Option<u32>, at_most: Option<u32>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+pub(super) fn bits(
+    value: ValueRef<'_>,
+    exactly: Option<u32>,
+    at_most: Option<u32>,
+    out: &mut Vec<u8>,
+) -> Result<(), Misfit> {
     let text = super::text_of(value)?;
     let bits = bits_of(&text).ok_or_else(|| Misfit::new(format!("`{}` is no string of bits", super::brief(&text))))?;
     let count = u32::try_from(bits.len()).unwrap_or(u32::MAX);

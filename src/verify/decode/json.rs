@@ -1,250 +1,331 @@
-//! A JSON text as its parsed value: an own reader, without recursion, so that depth costs heap and not stack.
+//! JSON: an own reader, without recursion, so that depth costs heap and not stack.
 
+use super::Misfit;
 use super::number::Numeric;
-use std::collections::BTreeMap;
+use rusqlite::types::ValueRef;
+use std::ops::Range;
 
-/// A parsed JSON value in which what `jsonb` holds equal is equal: the last of equal members counts, order does not, numbers are
-/// compared as numbers.
+/// A parsed value, for arrays that are written as JSON; what an object holds is of no use to them.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json {
-    /// `null`.
+pub(super) enum Json {
     Null,
-    /// `true`, `false`.
     Bool(bool),
-    /// Any number.
-    Number(Numeric),
-    /// A string with its escapes resolved.
+    Number(String),
     Text(String),
-    /// Elements in order.
     Array(Vec<Json>),
-    /// Members by name.
-    Object(BTreeMap<String, Json>),
+    Object,
 }
 
-/// How deep values may be nested; PostgreSQL's own limit (its stack) lies below.
-const DEEPEST: usize = 6_000;
-
-/// A container whose end is not reached yet.
-enum Open {
-    Array(Vec<Json>),
-    Object(BTreeMap<String, Json>, String),
+/// `json`: the bytes as they are; that they are JSON the server has checked.
+pub(super) fn kept(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    out.extend_from_slice(super::text_of(value)?.as_bytes());
+    Ok(())
 }
 
-/// What `jsonb` takes, and `json` too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strictness {
-    /// `json` keeps escapes as they are written: `\u0000` and lone surrogates pass.
-    Written,
-    /// `jsonb` resolves them, and PostgreSQL's text has neither.
-    Parsed,
+/// `jsonb`: the parsed value in its canonical form (`digest::canonical` has the layout).
+pub(super) fn parsed(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let text = super::text_of(value)?;
+    let mut writer = Writer { out, open: Vec::new() };
+    let mut reader = Reader::new(&text);
+    while let Some(event) = reader.next()? {
+        writer.take(event)?;
+    }
+    Ok(())
 }
 
-/// Reads a whole JSON text.
-///
-/// # Errors
-/// Where and why it is none.
-pub fn parse(text: &str, strictness: Strictness) -> Result<Json, String> {
-    let mut reader = Reader { text, at: 0, strictness };
-    let value = reader.value()?;
-    reader.blank();
-    if reader.at < text.len() { Err(reader.unexpected()) } else { Ok(value) }
+/// PostgreSQL's arrays have at most six dimensions.
+const DEEPEST: usize = 6;
+
+/// Reads a whole JSON text as a value, as far as it can be an array.
+pub(super) fn parse(text: &str) -> Result<Json, Misfit> {
+    let mut reader = Reader::new(text);
+    let mut open: Vec<Vec<Json>> = vec![Vec::new()];
+    let mut objects = 0_usize;
+    while let Some(event) = reader.next()? {
+        let value = match event {
+            Event::OpenObject => {
+                objects += 1;
+                continue;
+            }
+            Event::CloseObject => {
+                objects -= 1;
+                Json::Object
+            }
+            _ if objects > 0 => continue,
+            Event::OpenArray if open.len() > DEEPEST => return Err(Misfit::new("it has too many dimensions")),
+            Event::OpenArray => {
+                open.push(Vec::new());
+                continue;
+            }
+            Event::CloseArray => Json::Array(open.pop().unwrap_or_default()),
+            Event::Null => Json::Null,
+            Event::Bool(truth) => Json::Bool(truth),
+            Event::Number(text) => Json::Number(text.to_owned()),
+            Event::Name(text) | Event::Text(text) => Json::Text(text),
+        };
+        if objects == 0
+            && let Some(container) = open.last_mut()
+        {
+            container.push(value);
+        }
+    }
+    open.pop().and_then(|mut whole| whole.pop()).ok_or_else(|| Misfit::new("it is no JSON: it is empty"))
+}
+
+/// What a JSON text is made of, in order.
+enum Event<'a> {
+    OpenArray,
+    CloseArray,
+    OpenObject,
+    CloseObject,
+    Name(String),
+    Null,
+    Bool(bool),
+    Number(&'a str),
+    Text(String),
+}
+
+/// Turns events into canonical bytes; objects are put in order when they close.
+struct Writer<'o> {
+    out: &'o mut Vec<u8>,
+    open: Vec<Vec<Member>>,
+}
+
+/// A member of an open object, as it lies in the output: its name without the length, and all of it.
+struct Member {
+    name: Range<usize>,
+    start: usize,
+}
+
+impl Writer<'_> {
+    fn take(&mut self, event: Event<'_>) -> Result<(), Misfit> {
+        match event {
+            Event::Null => self.out.push(b'n'),
+            Event::Bool(true) => self.out.push(b't'),
+            Event::Bool(false) => self.out.push(b'f'),
+            Event::OpenArray => self.out.push(b'a'),
+            Event::CloseArray => self.out.push(b']'),
+            Event::Text(text) => {
+                self.out.push(b's');
+                self.text(&text);
+            }
+            Event::Number(text) => {
+                self.out.push(b'd');
+                Numeric::parse(text)?.put(self.out)?;
+                self.out.push(0);
+            }
+            Event::OpenObject => {
+                self.out.push(b'o');
+                self.open.push(Vec::new());
+            }
+            Event::Name(name) => {
+                let start = self.out.len();
+                self.text(&name);
+                let name = start + 4..self.out.len();
+                if let Some(members) = self.open.last_mut() {
+                    members.push(Member { name, start });
+                }
+            }
+            Event::CloseObject => {
+                let members = self.open.pop().unwrap_or_default();
+                self.order(&members);
+                self.out.push(b'}');
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) {
+        self.out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Shorter names first, then by bytes; of equal names the last one stays.
+    fn order(&mut self, members: &[Member]) {
+        let Some(first) = members.first() else { return };
+        let end = self.out.len();
+        let written = self.out[first.start..].to_vec();
+        let slice = |range: Range<usize>| &written[range.start - first.start..range.end - first.start];
+        let ends = members.iter().skip(1).map(|next| next.start).chain([end]);
+        let mut parts: Vec<(&[u8], &[u8])> = members
+            .iter()
+            .zip(ends)
+            .map(|(member, end)| (slice(member.name.clone()), slice(member.start..end)))
+            .collect();
+        parts.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
+        self.out.truncate(first.start);
+        for (place, (name, part)) in parts.iter().enumerate() {
+            if parts.get(place + 1).is_none_or(|(next, _)| next != name) {
+                self.out.extend_from_slice(part);
+            }
+        }
+    }
+}
+
+/// What may come next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expects {
+    /// A value.
+    Value,
+    /// A value, or the end of an array that has just begun.
+    FirstElement,
+    /// A name.
+    Name,
+    /// A name, or the end of an object that has just begun.
+    FirstName,
+    /// A comma or the end of the container; the end of the text outside of any.
+    Rest,
 }
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    strictness: Strictness,
+    /// The open containers: whether each is an object.
+    open: Vec<bool>,
+    expects: Expects,
 }
 
-impl Reader<'_> {
-    fn value(&mut self) -> Result<Json, String> {
-        let mut open: Vec<Open> = Vec::new();
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, at: 0, open: Vec::new(), expects: Expects::Value }
+    }
+
+    /// The next event; none at the end of a whole text.
+    fn next(&mut self) -> Result<Option<Event<'a>>, Misfit> {
         loop {
-            let mut value = match self.begin(&mut open)? {
-                Some(value) => value,
-                None => continue,
-            };
-            // A finished value goes into its container, which may be finished by it in turn.
-            loop {
-                match open.pop() {
-                    None => return Ok(value),
-                    Some(container) => match self.put(container, value)? {
-                        (container, false) => {
-                            open.push(container);
-                            break;
-                        }
-                        (container, true) => value = container.close(),
-                    },
+            self.blank();
+            match (self.expects, self.peek()) {
+                (Expects::Rest, None) if self.open.is_empty() => return Ok(None),
+                (Expects::Rest, Some(b',')) if !self.open.is_empty() => {
+                    self.at += 1;
+                    self.expects = if self.open.last() == Some(&true) { Expects::Name } else { Expects::Value };
                 }
-            }
-        }
-    }
-
-    /// Reads a scalar or an empty container, or opens one that is not empty.
-    fn begin(&mut self, open: &mut Vec<Open>) -> Result<Option<Json>, String> {
-        self.blank();
-        if open.len() >= DEEPEST {
-            return Err(format!("it is nested deeper than {DEEPEST} levels"));
-        }
-        match self.peek() {
-            Some(b'{') => {
-                self.at += 1;
-                if self.takes(b'}') {
-                    return Ok(Some(Json::Object(BTreeMap::new())));
+                (Expects::Rest | Expects::FirstElement, Some(b']')) if self.open.last() == Some(&false) => {
+                    return Ok(Some(self.close(Event::CloseArray)));
                 }
-                let name = self.name()?;
-                open.push(Open::Object(BTreeMap::new(), name));
-                Ok(None)
-            }
-            Some(b'[') => {
-                self.at += 1;
-                if self.takes(b']') {
-                    return Ok(Some(Json::Array(Vec::new())));
+                (Expects::Rest | Expects::FirstName, Some(b'}')) if self.open.last() == Some(&true) => {
+                    return Ok(Some(self.close(Event::CloseObject)));
                 }
-                open.push(Open::Array(Vec::new()));
-                Ok(None)
-            }
-            _ => self.scalar().map(Some),
-        }
-    }
-
-    /// Puts a value into its container and says whether the container ends after it.
-    fn put(&mut self, container: Open, value: Json) -> Result<(Open, bool), String> {
-        match container {
-            Open::Array(mut elements) => {
-                elements.push(value);
-                let ends = self.ends(b']')?;
-                Ok((Open::Array(elements), ends))
-            }
-            Open::Object(mut members, name) => {
-                members.insert(name, value);
-                let ends = self.ends(b'}')?;
-                let next = if ends { String::new() } else { self.name()? };
-                Ok((Open::Object(members, next), ends))
+                (Expects::Name | Expects::FirstName, Some(b'"')) => return self.name().map(Some),
+                (Expects::Value | Expects::FirstElement, Some(mark)) => return self.value(mark).map(Some),
+                _ => return Err(self.unexpected()),
             }
         }
     }
 
-    fn ends(&mut self, mark: u8) -> Result<bool, String> {
-        if self.takes(b',') {
-            return Ok(false);
-        }
-        if self.takes(mark) { Ok(true) } else { Err(self.unexpected()) }
+    fn close(&mut self, event: Event<'a>) -> Event<'a> {
+        self.at += 1;
+        self.open.pop();
+        self.expects = Expects::Rest;
+        event
     }
 
-    fn name(&mut self) -> Result<String, String> {
-        self.blank();
+    fn name(&mut self) -> Result<Event<'a>, Misfit> {
         let name = self.string()?;
-        if self.takes(b':') { Ok(name) } else { Err(self.unexpected()) }
+        self.blank();
+        if self.peek() != Some(b':') {
+            return Err(self.unexpected());
+        }
+        self.at += 1;
+        self.expects = Expects::Value;
+        Ok(Event::Name(name))
     }
 
-    fn scalar(&mut self) -> Result<Json, String> {
-        match self.peek() {
-            Some(b'"') => self.string().map(Json::Text),
-            Some(b'-' | b'0'..=b'9') => self.number(),
+    fn value(&mut self, mark: u8) -> Result<Event<'a>, Misfit> {
+        if let b'[' | b'{' = mark {
+            self.at += 1;
+            self.open.push(mark == b'{');
+            self.expects = if mark == b'{' { Expects::FirstName } else { Expects::FirstElement };
+            return Ok(if mark == b'{' { Event::OpenObject } else { Event::OpenArray });
+        }
+        self.expects = Expects::Rest;
+        match mark {
+            b'"' => self.string().map(Event::Text),
+            b'-' | b'0'..=b'9' => self.number(),
             _ => self.word(),
         }
     }
 
-    fn word(&mut self) -> Result<Json, String> {
-        for (word, value) in [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))] {
-            if self.text[self.at..].starts_with(word) {
+    fn word(&mut self) -> Result<Event<'a>, Misfit> {
+        let rest = &self.text[self.at..];
+        for (word, event) in [("null", Event::Null), ("true", Event::Bool(true)), ("false", Event::Bool(false))] {
+            if rest.starts_with(word) {
                 self.at += word.len();
-                return Ok(value);
+                return Ok(event);
             }
         }
         Err(self.unexpected())
     }
 
-    fn number(&mut self) -> Result<Json, String> {
+    fn number(&mut self) -> Result<Event<'a>, Misfit> {
         let rest = &self.text[self.at..];
-        let length = rest.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')).count();
-        let written = &rest[..length];
-        if !is_json_number(written) {
+        let part_of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+        let written = &rest[..rest.bytes().take_while(part_of_number).count()];
+        if !is_number(written) {
             return Err(self.unexpected());
         }
-        self.at += length;
-        match self.strictness {
-            Strictness::Written => Ok(Json::Null),
-            Strictness::Parsed => Numeric::parse(written).map(Json::Number),
-        }
+        self.at += written.len();
+        Ok(Event::Number(written))
     }
 
-    fn string(&mut self) -> Result<String, String> {
-        if self.peek() != Some(b'"') {
-            return Err(self.unexpected());
-        }
+    fn string(&mut self) -> Result<String, Misfit> {
         self.at += 1;
         let mut read = String::new();
         loop {
-            let rest = &self.text[self.at..];
-            let plain = rest.find(|c: char| c == '"' || c == '\\' || c < ' ').ok_or("a string does not end")?;
-            read.push_str(&rest[..plain]);
+            let rest = &self.text.as_bytes()[self.at..];
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let plain = plain.ok_or_else(|| Misfit::new("it is no JSON: a string does not end"))?;
+            read.push_str(&self.text[self.at..self.at + plain]);
             self.at += plain + 1;
-            match rest.as_bytes()[plain] {
+            match rest[plain] {
                 b'"' => return Ok(read),
-                b'\\' => self.escape(&mut read)?,
-                control => return Err(format!("a string holds the control character 0x{control:02x} unescaped")),
+                b'\\' => read.push(self.escape()?),
+                _ => return Err(Misfit::new("it is no JSON: a string holds a control character unescaped")),
             }
         }
     }
 
-    fn escape(&mut self, read: &mut String) -> Result<(), String> {
-        let mark = self.peek().ok_or("a string does not end")?;
+    fn escape(&mut self) -> Result<char, Misfit> {
+        let mark = self.peek();
         self.at += 1;
-        let meant = match mark {
-            b'"' | b'\\' | b'/' => char::from(mark),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode(read),
-            _ => return Err("a string holds an escape that JSON does not have".to_owned()),
-        };
-        read.push(meant);
-        Ok(())
+        Ok(match mark {
+            Some(mark @ (b'"' | b'\\' | b'/')) => char::from(mark),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => return Err(Misfit::new("it is no JSON: a string holds an unknown escape")),
+        })
     }
 
-    fn unicode(&mut self, read: &mut String) -> Result<(), String> {
-        let first = self.hex4()?;
-        if self.strictness == Strictness::Written {
-            return Ok(());
-        }
-        let code = match first {
-            0 => return Err("\\u0000 cannot be converted to text".to_owned()),
-            0xD800..=0xDBFF => {
-                let low = self.text[self.at..].starts_with("\\u").then(|| {
-                    self.at += 2;
-                    self.hex4()
-                });
-                match low {
-                    Some(Ok(low @ 0xDC00..=0xDFFF)) => 0x1_0000 + ((first - 0xD800) << 10) + (low - 0xDC00),
-                    _ => return Err(lone(first)),
-                }
+    fn unicode(&mut self) -> Result<char, Misfit> {
+        let mut code = self.hex4()?;
+        if (0xD800..0xDC00).contains(&code) && self.text[self.at..].starts_with("\\u") {
+            self.at += 2;
+            let low = self.hex4()?;
+            if (0xDC00..0xE000).contains(&low) {
+                code = 0x1_0000 + (code - 0xD800) * 0x400 + (low - 0xDC00);
             }
-            _ => first,
-        };
-        read.push(char::from_u32(code).ok_or_else(|| lone(code))?);
-        Ok(())
+        }
+        match char::from_u32(code) {
+            Some('\0') => Err(Misfit::new("\\u0000 cannot be converted to text")),
+            Some(meant) => Ok(meant),
+            None => Err(Misfit::new(format!("\\u{code:04x} is half of a surrogate pair"))),
+        }
     }
 
-    fn hex4(&mut self) -> Result<u32, String> {
-        let digits = self.text.get(self.at..self.at + 4).filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+    fn hex4(&mut self) -> Result<u32, Misfit> {
+        let digits =
+            self.text.get(self.at..self.at + 4).filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let code = digits.and_then(|text| u32::from_str_radix(text, 16).ok());
         self.at += 4;
-        code.ok_or_else(|| "\\u is not followed by four hexadecimal digits".to_owned())
+        code.ok_or_else(|| Misfit::new("it is no JSON: \\u needs four hexadecimal digits"))
     }
 
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn takes(&mut self, mark: u8) -> bool {
-        self.blank();
-        let found = self.peek() == Some(mark);
-        self.at += usize::from(found);
-        found
     }
 
     fn blank(&mut self) {
@@ -253,58 +334,58 @@ impl Reader<'_> {
         }
     }
 
-    fn unexpected(&self) -> String {
-        match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
+    fn unexpected(&self) -> Misfit {
+        let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
+        Misfit::new(match found {
             Some(found) => format!("it is no JSON: `{}` at byte {}", found.escape_debug(), self.at),
             None => "it is no JSON: it ends too early".to_owned(),
-        }
+        })
     }
 }
 
-impl Open {
-    fn close(self) -> Json {
-        match self {
-            Self::Array(elements) => Json::Array(elements),
-            Self::Object(members, _) => Json::Object(members),
-        }
-    }
-}
-
-impl Json {
-    /// The elements or members, taken out: what is nested deep is dropped without recursion.
-    fn take_children(&mut self) -> Vec<Self> {
-        match self {
-            Self::Array(elements) => std::mem::take(elements),
-            Self::Object(members) => std::mem::take(members).into_values().collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
-/// Drops a value level by level; the derived drop would recurse as deep as the text is nested.
-pub fn discard(value: Json) {
-    let mut left = vec![value];
-    while let Some(mut value) = left.pop() {
-        left.extend(value.take_children());
-    }
-}
-
-fn lone(code: u32) -> String {
-    format!("\\u{code:04x} is half of a surrogate pair")
-}
-
-/// JSON's number grammar: `-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?`.
-fn is_json_number(text: &str) -> bool {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
-        None => (unsigned, None),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
+/// JSON's own number grammar: `-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?`.
+fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let whole_ok = whole == "0" || (digits(whole) && !whole.starts_with('0'));
-    whole_ok && fraction.is_none_or(digits) && exponent.is_none_or(digits)
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    digits(whole) && (whole == "0" || !whole.starts_with('0')) && digits(fraction) && digits(exponent)
+}
+
+/// JSON arrays as array literals, for element types that only the server reads.
+pub(crate) struct JsonArray;
+
+impl JsonArray {
+    /// `["a", null, [1]]` as `{"a",NULL,{"1"}}`; none where the text is no JSON array.
+    pub(crate) fn literal(text: &str) -> Option<String> {
+        let value = parse(text).ok()?;
+        let Json::Array(_) = value else { return None };
+        let mut literal = String::new();
+        write_literal(&value, &mut literal);
+        Some(literal)
+    }
+}
+
+fn write_literal(value: &Json, literal: &mut String) {
+    match value {
+        Json::Null | Json::Object => literal.push_str("NULL"),
+        Json::Bool(truth) => literal.push_str(if *truth { "true" } else { "false" }),
+        Json::Number(text) => literal.push_str(text),
+        Json::Text(text) => {
+            literal.push('"');
+            literal.push_str(&text.replace('\\', "\\\\").replace('"', "\\\""));
+            literal.push('"');
+        }
+        Json::Array(elements) => {
+            literal.push('{');
+            for (place, element) in elements.iter().enumerate() {
+                if place > 0 {
+                    literal.push(',');
+                }
+                write_literal(element, literal);
+            }
+            literal.push('}');
+        }
+    }
 }

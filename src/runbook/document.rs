@@ -1,6 +1,7 @@
 //! A runbook as written.
 
-use super::{Outputs, Parameter, Place, Problems, Runbook, TargetFacts, Values};
+use super::yaml::{self, Node};
+use super::{Outputs, Parameter, Place, Problems, Runbook, TargetFacts, Values, check, resolve, values};
 use secrecy::SecretString;
 
 /// A runbook as written: parsed, every mistake that can be seen without values already excluded, templates not yet filled in.
@@ -8,6 +9,7 @@ use secrecy::SecretString;
 pub struct Document {
     file: String,
     text: String,
+    root: Node,
     parameters: Vec<Parameter>,
 }
 
@@ -18,10 +20,15 @@ impl Document {
     /// Everything that is wrong, each at its line.
     pub fn parse(text: &str, file: &str) -> Result<Self, Problems> {
         let mut problems = Problems::new(file);
-        if text.trim().is_empty() {
-            problems.add(Place::START, "the runbook is empty", "");
-        }
-        problems.or(Self { file: file.to_owned(), text: text.to_owned(), parameters: Vec::new() })
+        let Some(root) = yaml::parse(text, &mut problems).filter(|root| !root.is_empty()) else {
+            if problems.list().is_empty() {
+                problems.add(Place::START, "the runbook is empty", "begin with `name:`, `source:` and `steps:`");
+            }
+            return Err(problems);
+        };
+        check::written(&root, &mut problems);
+        let parameters = check::declared(&root);
+        problems.or(Self { file: file.to_owned(), text: text.to_owned(), root, parameters })
     }
 
     /// The text, byte for byte: a run keeps it, so that it goes on with what it began with.
@@ -40,6 +47,13 @@ impl Document {
     #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
+    }
+
+    /// Name of the environment variable that holds the target's address: known before there are values.
+    #[must_use]
+    pub fn url_from(&self) -> &str {
+        let written = self.root.get("target").and_then(|target| target.get("url_from")).and_then(Node::text);
+        written.unwrap_or("DATABASE_URL")
     }
 
     /// Values from `--set NAME=VALUE`, from the environment (secret parameters: `CUTOVER_SECRET_NAME`, or a file named by
@@ -61,8 +75,7 @@ impl Document {
         env: &dyn Fn(&str) -> Option<String>,
         ask: &mut dyn FnMut(&Parameter) -> Option<SecretString>,
     ) -> Result<Values, Problems> {
-        let _ = (set, env, ask);
-        Problems::new(&self.file).or(Values::default())
+        values::gather(self, set, env, ask)
     }
 
     /// Fills in the templates. Called before a run with no `outputs`, and again before each step with those there are: a
@@ -71,9 +84,7 @@ impl Document {
     /// # Errors
     /// Every setting that is wrong once it is filled in.
     pub fn resolve(&self, values: &Values, target: &TargetFacts, outputs: &Outputs) -> Result<Runbook, Problems> {
-        let _ = (values, target, outputs);
-        let mut problems = Problems::new(&self.file);
-        problems.add_outside("runbooks cannot be resolved by this build", "");
-        Err(problems)
+        let context = values::context(&values.for_templates(&self.parameters), target, outputs);
+        resolve::resolve(self, &self.root, &context, outputs)
     }
 }

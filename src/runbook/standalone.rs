@@ -1,19 +1,44 @@
 //! The runbooks behind `cutover copy` and `cutover verify`: a run of them is a run like any other.
 
-use super::TransferOptions;
+use super::settings::{Copy, Settings, Truncate, Verify};
+use super::{Gate, Runbook, Service, Source, Step, StepId, Target, TransferOptions};
 use std::path::Path;
 
-/// The text of a runbook that copies `sqlite` as it stands into the target of `DATABASE_URL`. With `keep_undo` the target's rows are
-/// saved first, so that `rollback` can put them back.
+/// The text of a runbook that copies `sqlite` as it stands into the target of `DATABASE_URL`: the step `copy`, and with `keep_undo` before
+/// it `truncate`, which saves the target's rows so that `rollback` can put them back.
 #[must_use]
 pub fn copy(sqlite: &Path, options: &TransferOptions, keep_undo: bool) -> String {
-    let _ = (sqlite, options, keep_undo);
-    String::new()
+    let copy = Copy { jobs: options.jobs, keep_undo, freeze: true };
+    let mut steps = vec![step("copy", Settings::Copy(copy))];
+    if keep_undo {
+        steps.insert(0, step("truncate", Settings::Truncate(Truncate::default())));
+    }
+    runbook("copy", "Loads data into the schema that stands there.", sqlite, options, steps)
 }
 
 /// The text of a runbook that compares `sqlite` as it stands with the target of `DATABASE_URL`.
 #[must_use]
 pub fn verify(sqlite: &Path, options: &TransferOptions) -> String {
-    let _ = (sqlite, options);
-    String::new()
+    let steps = vec![step("verify", Settings::Verify(Verify { freeze: true }))];
+    runbook("verify", "Proves that the target holds what the source holds.", sqlite, options, steps)
+}
+
+fn step(id: &str, settings: Settings) -> Step {
+    Step { id: StepId::from(id), settings, note: String::new(), gate: Gate::None, downtime: None }
+}
+
+fn runbook(name: &str, description: &str, sqlite: &Path, options: &TransferOptions, steps: Vec<Step>) -> String {
+    Runbook {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        parameters: Vec::new(),
+        source: Source { sqlite: sqlite.to_owned() },
+        target: Target { url_from: "DATABASE_URL".to_owned(), schemas: options.schemas.clone() },
+        service: Service { name: name.to_owned(), place: String::new() },
+        transfer: options.clone(),
+        downtime_budget: None,
+        steps,
+        point_of_no_return: None,
+    }
+    .to_yaml()
 }

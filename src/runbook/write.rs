@@ -1,0 +1,105 @@
+//! A runbook as checked, written out again.
+
+use super::checked::{Gate, Runbook, Step};
+use super::duration;
+use super::template::escape;
+use super::written::{
+    Ordered, Written, WrittenGate, WrittenService, WrittenSource, WrittenStep, WrittenTarget, WrittenTransfer,
+};
+use serde_json::Value;
+
+impl Runbook {
+    /// The text of a document that resolves to this runbook. Values that are never shown are written as
+    /// [`super::Hidden::SHOWN`]; parameters are not used any more and so are left out; a path that is no UTF-8 is written as near as it goes.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let written = Written {
+            name: self.name.clone(),
+            description: escape(&self.description),
+            parameters: Ordered(Vec::new()),
+            source: WrittenSource { sqlite: escape(&self.source.sqlite.to_string_lossy()) },
+            target: WrittenTarget { url_from: self.target.url_from.clone(), schemas: all(&self.target.schemas) },
+            service: WrittenService { name: escape(&self.service.name), place: escape(&self.service.place) },
+            transfer: transfer(self),
+            downtime_budget: self.downtime_budget.map(duration::write),
+            point_of_no_return: self.point_of_no_return.as_ref().map(|id| id.0.clone()),
+            steps: self.steps.iter().map(step).collect(),
+        };
+        let mut value = serde_json::to_value(&written).unwrap_or_default();
+        tidy(&mut value);
+        serde_saphyr::to_string(&value).unwrap_or_else(|_| format!("{value:#}\n"))
+    }
+}
+
+fn all(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| escape(text)).collect()
+}
+
+fn transfer(runbook: &Runbook) -> WrittenTransfer {
+    let options = runbook.transfer.clone();
+    WrittenTransfer {
+        interval_units: options.interval_units,
+        zones: options.zones,
+        on_reject: options.on_reject,
+        columns: options.columns,
+        include: all(&options.include),
+        exclude: all(&options.exclude),
+        migration_table: options.migration_table,
+        accept_levels: options.accept_levels,
+        jobs: options.jobs,
+    }
+}
+
+fn step(step: &Step) -> WrittenStep {
+    let mut tagged = serde_json::to_value(&step.settings).unwrap_or_default();
+    let mut with = tagged["with"].take();
+    escape_all(&mut with);
+    let action = tagged["action"].as_str().unwrap_or_default().to_owned();
+    WrittenStep {
+        id: (step.id.0 != action).then(|| step.id.0.clone()),
+        action,
+        with: with.as_object().cloned().unwrap_or_default(),
+        note: escape(&step.note),
+        gate: match &step.gate {
+            Gate::None => WrittenGate::None,
+            Gate::Confirm => WrittenGate::Confirm,
+            Gate::Typed(name) => WrittenGate::Typed(escape(name)),
+        },
+        when: None,
+        downtime: step.downtime,
+    }
+}
+
+fn escape_all(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = escape(text),
+        Value::Array(items) => items.iter_mut().for_each(escape_all),
+        Value::Object(map) => map.values_mut().for_each(escape_all),
+        _ => {}
+    }
+}
+
+/// Leaves out what stands for itself when it is absent.
+fn tidy(document: &mut Value) {
+    for key in ["source", "target", "service", "transfer"] {
+        drop_defaults(&mut document[key]);
+    }
+    for step in document["steps"].as_array_mut().into_iter().flatten() {
+        drop_defaults(&mut step["with"]);
+        drop_defaults(step);
+    }
+    drop_defaults(document);
+}
+
+fn drop_defaults(value: &mut Value) {
+    let says_something = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty() && text != "none",
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    };
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|key, value| says_something(value) || key == "steps");
+    }
+}

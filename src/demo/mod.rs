@@ -9,6 +9,11 @@ use crate::scratch::{Options, ScratchError, Server};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The runbook of the demo.
+pub const RUNBOOK: &str = include_str!("../../runbooks/demo.yaml");
+/// Its name, as problems and reports give it.
+pub const RUNBOOK_FILE: &str = "runbooks/demo.yaml";
+
 const SCHEMA: &str = include_str!("../../assets/demo/postgres.sql");
 const CONFIG: &str = include_str!("../../assets/demo/app.ini");
 const DATABASE: &str = "oncall";

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod compare;
+
 use cutover::scratch::{Options, Server};
 use std::path::{Path, PathBuf};
 use std::process::Command;

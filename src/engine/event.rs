@@ -39,6 +39,12 @@ pub enum Event {
         /// How it left the run.
         ended: Ended,
     },
+    /// The target is this run's for as long as the process lives. The first such entry says which database it is; a later one
+    /// can only say the same.
+    TargetClaimed {
+        /// Which database it is.
+        identity: Identity,
+    },
     /// A step's gate was reached and waits for the operator.
     GateReached {
         /// The step.
@@ -266,6 +272,17 @@ impl std::fmt::Display for Operator {
     }
 }
 
+/// Which database the target is, whatever address leads to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The server's system identifier: another one is another server, or one restored from elsewhere.
+    pub system: String,
+    /// The database's oid.
+    pub database: String,
+    /// Its name, for people.
+    pub name: String,
+}
+
 /// Why a step, or its undo, failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -294,6 +311,8 @@ pub enum Ended {
     Waiting,
     /// The operator or a signal asked to stop; `resume` goes on.
     Interrupted,
+    /// What was asked for was refused, and nobody is there to ask for something else: nothing was touched.
+    Refused,
 }
 
 impl Event {
@@ -319,6 +338,7 @@ impl Event {
             Self::RunCreated(_)
             | Self::ProcessStarted { .. }
             | Self::ProcessEnded { .. }
+            | Self::TargetClaimed { .. }
             | Self::PauseRequested {}
             | Self::Paused { .. }
             | Self::Resumed {}
@@ -337,6 +357,7 @@ impl Event {
             Self::RunCreated(_) => "run-created",
             Self::ProcessStarted { .. } => "process-started",
             Self::ProcessEnded { .. } => "process-ended",
+            Self::TargetClaimed { .. } => "target-claimed",
             Self::GateReached { .. } => "gate-reached",
             Self::GateApproved { .. } => "gate-approved",
             Self::GateRefused { .. } => "gate-refused",

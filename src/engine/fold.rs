@@ -3,6 +3,8 @@
 mod decisions;
 mod steps;
 
+pub(super) use steps::seconds_between;
+
 use super::event::{Event, Recorded, RunCreated};
 use super::machine::Run;
 use super::recover::BadEntry;
@@ -32,7 +34,7 @@ impl Fold {
         match event {
             Event::RunCreated(created) => self.begin(created, *at),
             Event::RunEnded { .. } => self.snapshot.ended = Some(*at),
-            Event::ProcessStarted { .. } | Event::ProcessEnded { .. } => {}
+            Event::ProcessStarted { .. } | Event::ProcessEnded { .. } | Event::TargetClaimed { .. } => {}
             _ => self.snapshot.ended = None,
         }
         self.remember(event);

@@ -25,7 +25,6 @@ pub struct Ending {
 }
 
 /// What a front end wants of the driver.
-#[allow(dead_code, reason = "the driver that reads them comes with the next commit")]
 pub(super) enum Wishes {
     Command(Command),
     Query(Query),

@@ -24,8 +24,8 @@ pub mod snapshot;
 pub mod status;
 
 pub use command::{Command, LateWrites};
-pub use driver::{Driver, DriverError, Options, Resolve, Setup};
-pub use event::{Ended, Event, Failure, Labels, Operator, Recorded, RunCreated, StepPlan};
+pub use driver::{Claim, ClaimError, Claims, Driver, DriverError, Options, Origin, Resolve, Setup};
+pub use event::{Ended, Event, Failure, Identity, Labels, Operator, Recorded, RunCreated, StepPlan};
 pub use fold::{Fold, fold};
 pub use handle::{Ending, Handle};
 pub use snapshot::Snapshot;

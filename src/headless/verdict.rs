@@ -63,6 +63,7 @@ impl Verdict {
             Ended::Failed => failed(snapshot),
             Ended::Waiting => Self::new(Outcome::Waiting, exit::WAITING),
             Ended::Interrupted => Self::new(Outcome::Interrupted, exit::INTERRUPTED),
+            Ended::Refused => Self::REFUSED,
         }
     }
 

@@ -175,6 +175,9 @@ impl Machine {
         if !self.run.may_turn_back(to.as_ref()) {
             return refused("an earlier step is only half taken back; go back to it or further");
         }
+        if self.run.next_to_undo(goal).is_none() && !self.rules.attended {
+            return Ok(vec![Effect::Finish(Ended::RolledBack)]); // asked for twice: it is as it was asked for
+        }
         if self.run.next_to_undo(goal).is_none() {
             return refused("there is nothing to take back there");
         }

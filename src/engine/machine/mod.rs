@@ -74,6 +74,18 @@ impl Machine {
         }
     }
 
+    /// Whether this process was asked to stop.
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Whether somebody is there to answer.
+    #[must_use]
+    pub fn attended(&self) -> bool {
+        self.rules.attended
+    }
+
     /// Takes in an event that has been journaled, and says what follows.
     ///
     /// # Errors
@@ -91,6 +103,7 @@ impl Machine {
             Event::RunCreated(_)
             | Event::ProcessStarted { .. }
             | Event::ProcessEnded { .. }
+            | Event::TargetClaimed { .. }
             | Event::StepResumed { .. }
             | Event::UnitDecided { .. }
             | Event::PolicyDecided { .. }

@@ -1,7 +1,7 @@
 //! What is known of a run after some of its events: the part of the machine that a journal gives back exactly.
 
 use super::super::command::LateWrites;
-use super::super::event::{Ended, Event, RunCreated, StepPlan};
+use super::super::event::{Ended, Event, Identity, RunCreated, StepPlan};
 use super::super::snapshot::{Question, RunState};
 use super::super::status::{IllegalEvent, Status, next_status};
 use crate::evidence::{Checkpoint, FailureKind};
@@ -21,6 +21,7 @@ pub struct Run {
     pub(super) paused: bool,
     pub(super) late: Option<Late>,
     pub(super) ended: Option<Ended>,
+    pub(super) identity: Option<Identity>,
 }
 
 /// What is known of one step.
@@ -103,6 +104,18 @@ impl Run {
         self.pausing
     }
 
+    /// Which database the target is, once it was claimed.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Whether work goes on.
+    #[must_use]
+    pub fn at_work(&self) -> bool {
+        self.at_work.is_some()
+    }
+
     /// How the run ended, while it has.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
@@ -141,6 +154,7 @@ impl Run {
             (Some(Ended::RolledBack), _) => RunState::RolledBack,
             (Some(Ended::Failed), _) => RunState::Failed,
             (_, Process::Never) => RunState::Ready,
+            (_, Process::Left(Ended::Refused)) if self.untouched() => RunState::Ready,
             (_, Process::Left(Ended::Waiting)) if self.paused => RunState::Paused,
             (_, Process::Left(ended)) => after_leaving(ended),
             (_, Process::Idle) if self.untouched() => RunState::Ready,
@@ -231,6 +245,7 @@ impl Run {
             | Event::UndoDone { .. }
             | Event::UndoFailed { .. }
             | Event::UndoPaused { .. } => index == self.at_work,
+            Event::TargetClaimed { identity } => self.identity.as_ref().is_none_or(|known| known == identity),
             Event::PauseRequested {} => !free && !self.pausing && !self.paused,
             Event::Paused { .. } => !self.paused && (free || self.holding()),
             Event::Resumed {} => self.paused || self.pausing || self.ended.is_some() || self.late.is_some(),
@@ -252,7 +267,7 @@ impl Run {
             Ended::Done => self.direction == Direction::Forward && self.current().is_none(),
             Ended::RolledBack => self.direction != Direction::Forward && undo_next.is_none(),
             Ended::Failed => true,
-            Ended::Until | Ended::Waiting | Ended::Interrupted => false,
+            Ended::Until | Ended::Waiting | Ended::Interrupted | Ended::Refused => false,
         }
     }
 
@@ -315,6 +330,7 @@ impl Run {
             Event::RunCreated(created) => self.begin(created),
             Event::ProcessStarted { .. } => self.take_up(),
             Event::ProcessEnded { ended } => self.process = Process::Left(*ended),
+            Event::TargetClaimed { identity } => self.identity = Some(identity.clone()),
             Event::PauseRequested {} => self.pausing = true,
             Event::Paused { .. } => (self.pausing, self.paused) = (false, true),
             Event::Resumed {} => {
@@ -426,7 +442,7 @@ fn after_leaving(ended: Ended) -> RunState {
         Ended::Failed => RunState::Failed,
         Ended::RolledBack => RunState::RolledBack,
         Ended::Waiting => RunState::Waiting,
-        Ended::Interrupted => RunState::Interrupted,
+        Ended::Interrupted | Ended::Refused => RunState::Interrupted,
     }
 }
 

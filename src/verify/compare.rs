@@ -4,14 +4,16 @@ use super::foreign::Foreign;
 use super::pass::{Shown, Table, TakesRows};
 use super::row::{Fingerprint, Row, View};
 use super::source::{Met, SourceRows};
-use super::{Comparison, VerifyError, differences, narrow, target};
+use super::{Allowed, Comparison, VerifyError, differences, narrow, target};
 use crate::digest::TableDigest;
 use crate::evidence::{Difference, Evidence, TableResult};
 use crate::schema::TableMapping;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tokio_postgres::Client;
 
 /// Tables that are compared at the same time.
 const AT_ONCE: usize = 2;
@@ -43,13 +45,31 @@ pub(crate) async fn all(comparison: &Comparison<'_>) -> Result<Vec<Compared>, Ve
 
 /// What all tables share, in a form that threads can hold.
 struct Shared {
-    path: Arc<std::path::PathBuf>,
-    allowed: Arc<super::Allowed>,
+    path: Arc<PathBuf>,
+    allowed: Arc<Allowed>,
+    /// Sessions that wait for their next table.
+    idle: Mutex<Vec<Client>>,
 }
 
 impl Shared {
     fn of(comparison: &Comparison<'_>) -> Self {
-        Self { path: Arc::new(comparison.source.to_owned()), allowed: Arc::new(comparison.allowed.clone()) }
+        Self {
+            path: Arc::new(comparison.source.to_owned()),
+            allowed: Arc::new(comparison.allowed.clone()),
+            idle: Mutex::default(),
+        }
+    }
+
+    async fn session(&self, comparison: &Comparison<'_>, name: &str) -> Result<Client, VerifyError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(client) => Ok(client),
+            None => target::session(comparison.address, name).await,
+        }
+    }
+
+    fn give_back(&self, client: Client) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
 }
 
@@ -82,7 +102,7 @@ async fn one(
         abandoned: Arc::new(AtomicBool::new(false)),
         mapping,
     };
-    let client = target::session(comparison.address, &session).await?;
+    let client = shared.session(comparison, &session).await?;
     let (mine, theirs) = (Digested::of(&table.mapping), Digested::of(&table.mapping));
     let (mine, theirs, met, bytes) = table.read(&client, Shown::Progress(rows), mine, theirs).await?;
     let mut compared = Compared {
@@ -97,6 +117,7 @@ async fn one(
         compared.total = differing.total;
         compared.differences = differences::describe(&table, &client, &differing).await?;
     }
+    shared.give_back(client);
     compared.result.bytes = bytes;
     compared.result.seconds = begun.elapsed().as_secs_f64();
     Ok(compared)

@@ -1,0 +1,145 @@
+//! Everything that can be done on the screen, as data: keymap, help, footer and palette all speak of these.
+
+use super::app::View;
+
+/// Something that a key or a line of the palette does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Act {
+    Open,
+    PauseResume,
+    Retry,
+    Skip,
+    Rollback,
+    Unit,
+    Policy,
+    Riskiest,
+    Sample,
+    FindKey,
+    Differing,
+    Distribution,
+    Reread,
+    Follow,
+    Wrap,
+    Level,
+    Summary,
+    Copy,
+    Filter,
+    Palette,
+    Help,
+    Up,
+    Down,
+    Left,
+    Right,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    NextView,
+    PreviousView,
+    View(View),
+    Back,
+    Redraw,
+    Suspend,
+    Quit,
+}
+
+impl Act {
+    /// A word or two for the last line.
+    pub(super) const fn short(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::PauseResume => "pause",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Rollback => "roll back",
+            Self::Unit => "unit",
+            Self::Policy => "policy",
+            Self::Riskiest => "riskiest",
+            Self::Sample => "sample",
+            Self::FindKey => "find key",
+            Self::Differing => "differing",
+            Self::Distribution => "distribution",
+            Self::Reread => "read again",
+            Self::Follow => "follow",
+            Self::Wrap => "wrap",
+            Self::Level => "level",
+            Self::Summary => "summary",
+            Self::Copy => "copy",
+            Self::Filter => "filter",
+            Self::Palette => "commands",
+            Self::Help => "help",
+            Self::Up | Self::Down | Self::Left | Self::Right => "move",
+            Self::PageUp | Self::PageDown => "page",
+            Self::Top | Self::Bottom => "ends",
+            Self::NextView | Self::PreviousView | Self::View(_) => "views",
+            Self::Back => "back",
+            Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
+            Self::Quit => "quit",
+        }
+    }
+
+    /// A line for help and palette.
+    pub(super) const fn long(self) -> &'static str {
+        match self {
+            Self::Open => "Open what is chosen; decide, where the run waits for you",
+            Self::PauseResume => "Pause at the next safe place; go on after a pause",
+            Self::Retry => "Run the failed step again",
+            Self::Skip => "Go on without the failed or waiting step, with a reason",
+            Self::Rollback => "Take back steps, down to and with the chosen one",
+            Self::Unit => "Choose the unit of the chosen interval column",
+            Self::Policy => "Choose what happens to cells of the chosen column that do not fit",
+            Self::Riskiest => "Show the riskiest rows: extremes, nulls, longest, non-ASCII, boundaries",
+            Self::Sample => "Show a random sample, another one each time",
+            Self::FindKey => "Show the row with a key",
+            Self::Differing => "Show the rows that differ",
+            Self::Distribution => "Draw the chosen column's values of both sides over each other",
+            Self::Reread => "Read the counts of both sides again",
+            Self::Follow => "Follow the end of the log",
+            Self::Wrap => "Wrap long lines, or cut them",
+            Self::Level => "Choose how loud a log line has to be to be shown",
+            Self::Summary => "Show or leave the summary of the ended run",
+            Self::Copy => "Copy what is shown to the terminal's clipboard (OSC 52)",
+            Self::Filter => "Show only what holds these words; remembered for each view",
+            Self::Palette => "All that can be done, and why not where not",
+            Self::Help => "The keys of this view",
+            Self::Up => "Up",
+            Self::Down => "Down",
+            Self::Left => "Left; out of what is open",
+            Self::Right => "Right; into what is chosen",
+            Self::PageUp => "A page up",
+            Self::PageDown => "A page down",
+            Self::Top => "To the beginning",
+            Self::Bottom => "To the end",
+            Self::NextView => "Next view",
+            Self::PreviousView => "Previous view",
+            Self::View(View::Run) => "The steps: what has happened, what comes next",
+            Self::View(View::Plan) => "The plan: tables, columns, conversions, warnings",
+            Self::View(View::Data) => "The data: both sides next to each other",
+            Self::View(View::Log) => "The whole log",
+            Self::Back => "Close what is open; never destroys anything",
+            Self::Redraw => "Draw everything anew",
+            Self::Suspend => "Go to the shell; `fg` comes back",
+            Self::Quit => "Leave; asks while the run is under way",
+        }
+    }
+
+    /// Whether the palette offers it: moving about is left to keys.
+    pub(super) const fn in_palette(self) -> bool {
+        !matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::Left
+                | Self::Right
+                | Self::PageUp
+                | Self::PageDown
+                | Self::Top
+                | Self::Bottom
+                | Self::NextView
+                | Self::PreviousView
+                | Self::Back
+                | Self::Palette
+        )
+    }
+}

@@ -1,0 +1,126 @@
+//! What can be done now, and why not where not: the one place that footer, help, palette and keys ask.
+
+use super::figures::{is_stuck, stands};
+use super::{App, DataFocus, View};
+use crate::engine::snapshot::{Question, RunState, Status};
+use crate::tui::act::Act;
+
+impl App {
+    /// Why an act cannot be done in the open view; none when it can.
+    pub(in crate::tui) fn why_not(&self, act: Act) -> Option<String> {
+        self.why_not_in(self.view, act)
+    }
+
+    /// Why an act could not be done in a view.
+    pub(in crate::tui) fn why_not_in(&self, view: View, act: Act) -> Option<String> {
+        let commands =
+            matches!(act, Act::PauseResume | Act::Retry | Act::Skip | Act::Rollback | Act::Unit | Act::Policy);
+        if commands && let Some(reason) = self.why_no_command() {
+            return Some(reason.to_owned());
+        }
+        let reason = match act {
+            Act::PauseResume => self.why_not_pause(),
+            Act::Retry => self.why_not_retry(),
+            Act::Skip => self.why_not_skip(),
+            Act::Rollback => return self.chosen_step().and_then(|index| self.why_not_rollback(index)),
+            Act::Unit => self.why_not_unit(),
+            Act::Policy => self.why_not_policy(),
+            Act::Summary if self.snapshot.ended.is_none() => Some("the run has not ended"),
+            Act::Riskiest | Act::Sample | Act::FindKey | Act::Differing if self.data_table().is_none() => {
+                Some("there is no table to choose")
+            }
+            Act::Distribution if self.data_column().is_none() => Some("open a table's rows first (enter)"),
+            Act::Filter if view == View::Data && self.snapshot.data.tables.is_empty() => {
+                Some("there is nothing to filter")
+            }
+            Act::Open if view == View::Data && self.data.focus == DataFocus::Tables && self.data_table().is_none() => {
+                Some("there is no table to open")
+            }
+            _ => None,
+        };
+        reason.map(str::to_owned)
+    }
+
+    /// Why nothing at all can be asked of the engine.
+    fn why_no_command(&self) -> Option<&'static str> {
+        match (self.read_only, self.engine_gone) {
+            (true, _) => Some("this terminal only watches the run"),
+            (false, true) => Some("the run has ended; `cutover resume` and `cutover rollback` go on with it"),
+            (false, false) => None,
+        }
+    }
+
+    fn why_not_pause(&self) -> Option<&'static str> {
+        match self.snapshot.state {
+            RunState::Running | RunState::Paused | RunState::Pausing => None,
+            RunState::RollingBack => Some("steps that are being taken back cannot be paused"),
+            RunState::Waiting => Some("the run already waits for you"),
+            _ => Some("nothing is at work"),
+        }
+    }
+
+    fn why_not_retry(&self) -> Option<&'static str> {
+        match self.failed_step() {
+            Some(_) => None,
+            None => Some("no step has failed"),
+        }
+    }
+
+    fn why_not_skip(&self) -> Option<&'static str> {
+        match self.waiting_step() {
+            Some(_) => None,
+            None => Some("no step has failed or waits at its gate"),
+        }
+    }
+
+    /// Why the run cannot be rolled back to a step.
+    pub(in crate::tui) fn why_not_rollback(&self, index: usize) -> Option<String> {
+        let step = self.snapshot.steps.get(index)?;
+        if let Some(reason) = self.why_no_command() {
+            return Some(reason.to_owned());
+        }
+        match self.snapshot.state {
+            RunState::Running | RunState::Pausing => Some("a step is at work: pause first (space)".to_owned()),
+            RunState::RollingBack => Some("steps are being taken back already".to_owned()),
+            RunState::Ready => Some("nothing has been done yet".to_owned()),
+            _ if !stands(step.status) => Some(format!("nothing of {} is there to be taken back", step.id)),
+            _ => None,
+        }
+    }
+
+    fn why_not_unit(&self) -> Option<&'static str> {
+        match self.plan_column() {
+            None => Some("choose a table's column first"),
+            Some((_, column)) if column.interval.is_none() => Some("the chosen column is no interval made of integers"),
+            _ => self.why_not_decide(),
+        }
+    }
+
+    fn why_not_policy(&self) -> Option<&'static str> {
+        match self.plan_column() {
+            None => Some("choose a table's column first"),
+            _ => self.why_not_decide(),
+        }
+    }
+
+    fn why_not_decide(&self) -> Option<&'static str> {
+        let copied = self.snapshot.steps.iter().any(|step| step.action == "copy" && stands(step.status));
+        let undecided = self.failed_step().is_some();
+        (copied && !undecided).then_some("the rows are copied: roll back to copy first")
+    }
+
+    /// The step that failed, whose undo failed, or whose end is unknown.
+    pub(super) fn failed_step(&self) -> Option<usize> {
+        if let Some(Question::Failure { step }) = &self.snapshot.question {
+            return self.snapshot.steps.iter().position(|view| view.id == step.0);
+        }
+        let failed = |status| matches!(status, Status::Failed | Status::UndoFailed | Status::Unknown);
+        self.snapshot.steps.iter().position(|step| failed(step.status))
+    }
+
+    /// The step that keeps the run from going on and could be left out.
+    pub(super) fn waiting_step(&self) -> Option<usize> {
+        let skippable = |status| is_stuck(status) && !matches!(status, Status::UndoFailed | Status::Paused);
+        self.snapshot.steps.iter().position(|step| skippable(step.status))
+    }
+}

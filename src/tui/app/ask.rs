@@ -1,0 +1,303 @@
+//! The questions: built from the snapshot alone, so that each says what would be done, to how much, and how to get back.
+
+use super::App;
+use super::figures::{Figures, stands};
+use crate::engine::command::{Command, LateWrites};
+use crate::engine::snapshot::{FailureKind, Question, RunState, Status, StepView};
+use crate::evidence::{IntervalUnit, Policy};
+use crate::runbook::{Gate, StepId};
+use crate::tui::dialog::{Dialog, Needs, Then, Tone};
+use crate::tui::format;
+
+impl App {
+    /// The question that the run waits with, or the one that starts it; none when nothing is to be decided.
+    pub(super) fn question(&self) -> Option<Dialog> {
+        match (&self.snapshot.question, self.snapshot.state) {
+            (Some(Question::Gate { step, typed }), _) => Some(self.ask_gate(self.step(step)?, typed.as_deref())),
+            (Some(Question::Failure { step }), _) => Some(self.ask_failure(self.step(step)?)),
+            (Some(Question::LateWrites { rows }), _) => Some(self.ask_late_writes(*rows)),
+            (None, RunState::Ready | RunState::Interrupted) => Some(self.ask_start()),
+            _ => None,
+        }
+    }
+
+    fn step(&self, id: &StepId) -> Option<&StepView> {
+        self.snapshot.steps.iter().find(|step| step.id == id.0)
+    }
+
+    fn figures(&self) -> Figures<'_> {
+        Figures::new(&self.snapshot, self.now)
+    }
+
+    fn ask_start(&self) -> Dialog {
+        let run = &self.snapshot;
+        let again = run.state == RunState::Interrupted;
+        let gates: Vec<String> =
+            run.steps.iter().filter(|step| step.gate != Gate::None).map(|step| step.id.clone()).collect();
+        let stops = if gates.is_empty() { "nowhere; it runs to its end".to_owned() } else { gates.join(", ") };
+        let to_come = run.steps.iter().filter(|step| !matches!(step.status, Status::Done | Status::Skipped)).count();
+        Dialog::new(if again { "Go on with this run?" } else { "Start this run?" }, Tone::Calm)
+            .fact("runbook", &run.runbook)
+            .fact("source", &run.source)
+            .fact("target", &run.target)
+            .loud("where", if run.production { format!("{} (production)", run.place) } else { String::new() })
+            .fact("where", if run.production { "" } else { &run.place })
+            .fact("steps", format!("{to_come} to come"))
+            .fact("stops at", stops)
+            .fact(
+                "no return",
+                run.point_of_no_return.as_ref().map_or("nowhere".to_owned(), |step| format!("after {step}")),
+            )
+            .choice(if again { "Go on" } else { "Start" }, Needs::Nothing, Then::Send(Command::Start))
+    }
+
+    fn ask_gate(&self, step: &StepView, typed: Option<&str>) -> Dialog {
+        let no_return = self.snapshot.point_of_no_return.as_ref().is_some_and(|point| point.0 == step.id);
+        let final_ = step.description.changes && !step.description.reversible;
+        let tone = match (no_return || final_, step.description.changes) {
+            (true, _) => Tone::Danger,
+            (false, true) => Tone::Warn,
+            (false, false) => Tone::Calm,
+        };
+        let id = StepId(step.id.clone());
+        let approve = Command::Approve { step: id.clone(), typed: typed.map(|_| String::new()), remark: None };
+        let dialog = describe(Dialog::new(format!("{}: go on?", step.id), tone), step)
+            .loud("no return", if no_return { "after this step, going back loses what the service writes" } else { "" })
+            .fact("service", if step.downtime_begins { "is down from here on" } else { "" })
+            .fact("look", if step.action == "spot-check" { "key 3 shows both sides row by row" } else { "" });
+        let (field, needs) = match typed {
+            Some(name) => (format!("type {name} to go on"), Needs::Name(name.to_owned())),
+            None => ("remark for the report (may stay empty)".to_owned(), Needs::Nothing),
+        };
+        dialog
+            .field(field)
+            .choice("Refuse", Needs::Nothing, Then::Send(Command::Refuse { step: id, remark: None }))
+            .choice("Go on", needs, Then::Send(approve))
+    }
+
+    fn ask_failure(&self, step: &StepView) -> Dialog {
+        let undo = step.status == Status::UndoFailed;
+        let title = if undo { format!("{} could not be taken back", step.id) } else { format!("{} failed", step.id) };
+        let mut dialog = Dialog::new(title, Tone::Warn)
+            .loud("what", step.error.clone().unwrap_or_else(|| "no reason was given".to_owned()))
+            .fact("kind", step.failure.map_or("", failure_words))
+            .fact("attempts", if step.attempts > 1 { step.attempts.to_string() } else { String::new() })
+            .fact("way back", &step.description.way_back)
+            .choice("Retry", Needs::Nothing, Then::Send(Command::Retry { step: StepId(step.id.clone()) }))
+            .choice("Skip…", Needs::Nothing, Then::Ask(Box::new(self.ask_skip(step))));
+        if let Some(index) = self.snapshot.steps.iter().position(|view| view.id == step.id) {
+            dialog = dialog.choice("Roll back…", Needs::Nothing, Then::Ask(Box::new(self.ask_rollback(index))));
+        }
+        dialog
+    }
+
+    /// Whether to run a failed step again.
+    pub(super) fn ask_retry(&self, index: usize) -> Dialog {
+        let step = &self.snapshot.steps[index];
+        describe(Dialog::new(format!("Run {} again?", step.id), Tone::Calm), step)
+            .fact("failed with", step.error.clone().unwrap_or_default())
+            .fact("attempts", step.attempts.to_string())
+            .choice("Retry", Needs::Nothing, Then::Send(Command::Retry { step: StepId(step.id.clone()) }))
+    }
+
+    /// Whether to go on without a step.
+    pub(super) fn ask_skip(&self, step: &StepView) -> Dialog {
+        let skip = Command::Skip { step: StepId(step.id.clone()), reason: String::new() };
+        Dialog::new(format!("Go on without {}?", step.id), Tone::Warn)
+            .loud("left out", &step.description.does)
+            .list("", step.description.effects.iter().cloned())
+            .fact("later", "the report says that it was skipped, by whom and why")
+            .field("reason (needed)")
+            .choice("Skip", Needs::Text, Then::Send(skip))
+    }
+
+    /// Whether to take back steps, down to and with the one at `index`.
+    pub(super) fn ask_rollback(&self, index: usize) -> Dialog {
+        let steps = &self.snapshot.steps;
+        let Some(to) = steps.get(index) else { return Dialog::new("Nothing to take back", Tone::Calm) };
+        let back: Vec<&StepView> =
+            steps[index..].iter().rev().filter(|step| stands(step.status) && step.description.changes).collect();
+        let lost: Vec<&StepView> = back.iter().copied().filter(|step| !step.description.reversible).collect();
+        let past = self.figures().past_no_return();
+        let tone = if past || !lost.is_empty() { Tone::Danger } else { Tone::Warn };
+        let rollback = Command::Rollback { to: Some(StepId(to.id.clone())), writes: LateWrites::Keep };
+        let mut dialog = Dialog::new(format!("Roll back to before {}?", to.id), tone)
+            .fact("takes back", format::plural(back.len() as u64, "step", "steps"))
+            .list("", back.iter().map(|step| format!("{}: {}", step.id, way_back(step))))
+            .loud("stays", lost.iter().map(|step| step.id.as_str()).collect::<Vec<_>>().join(", "))
+            .loud(
+                "no return",
+                if past { "crossed; rows written since are counted first, and you are asked again" } else { "" },
+            )
+            .fact(
+                "first",
+                "each step compares what stands there with what it left, and stops where somebody changed it",
+            );
+        let needs = if tone == Tone::Danger {
+            let name = self.figures().name_to_type();
+            dialog = dialog.field(format!("type {name} to roll back"));
+            Needs::Name(name)
+        } else {
+            Needs::Nothing
+        };
+        dialog.choice("Roll back", needs, Then::Send(rollback))
+    }
+
+    fn ask_late_writes(&self, rows: u64) -> Dialog {
+        let to = self.rollback_to.clone();
+        let name = self.figures().name_to_type();
+        let file = format!("{}/late-writes.jsonl", self.snapshot.run_dir);
+        let rollback = |writes| Then::Send(Command::Rollback { to: to.clone(), writes });
+        let export = Dialog::new("Export the late writes, then roll back?", Tone::Warn)
+            .fact("rows", format::exact(rows))
+            .fact("then", self.words_for_target(to.as_ref()))
+            .field("file to write them to")
+            .prefilled(file)
+            .choice("Export and roll back", Needs::Text, rollback(LateWrites::Export(std::path::PathBuf::new())));
+        let lose = Dialog::new("Lose the late writes?", Tone::Danger)
+            .loud("lost", format!("{}, for good", format::plural(rows, "row", "rows")))
+            .fact("then", self.words_for_target(to.as_ref()))
+            .field(format!("type {name} to lose them"))
+            .choice("Lose them and roll back", Needs::Name(name.clone()), rollback(LateWrites::Lose));
+        Dialog::new("Going back would lose writes", Tone::Danger)
+            .loud("written", format!("{} since the point of no return", format::plural(rows, "row", "rows")))
+            .fact("choose", "export them to a file first, or lose them; nothing has been taken back yet")
+            .choice("Export…", Needs::Nothing, Then::Ask(Box::new(export)))
+            .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(lose)))
+    }
+
+    fn words_for_target(&self, to: Option<&StepId>) -> String {
+        to.map_or("all steps are taken back".to_owned(), |step| format!("steps are taken back down to {step}"))
+    }
+
+    /// Whether to leave, while the run is under way.
+    pub(super) fn ask_quit(&self) -> Dialog {
+        let busy = self.snapshot.steps.iter().find(|step| super::figures::is_busy(step.status));
+        if self.quitting {
+            return Dialog::new("Leave without waiting?", Tone::Warn)
+                .fact(
+                    "waits for",
+                    busy.map_or("the engine".to_owned(), |step| format!("{} to reach a safe place", step.id)),
+                )
+                .fact("then", "`cutover resume` runs that step again; the journal is on disk")
+                .choice("Leave now", Needs::Nothing, Then::Leave);
+        }
+        let down = self.figures().service_is_down();
+        Dialog::new("Leave this run?", if down { Tone::Warn } else { Tone::Calm })
+            .fact(
+                "stops",
+                busy.map_or("nothing is at work".to_owned(), |step| format!("{} at its next safe place", step.id)),
+            )
+            .loud("service", if down { "is down, and stays down until you resume or roll back" } else { "" })
+            .fact("later", format!("cutover resume {}", self.snapshot.run))
+            .choice("Leave", Needs::Nothing, Then::Send(Command::Quit))
+    }
+
+    /// Which unit an interval column has.
+    pub(super) fn ask_unit(&self) -> Option<Dialog> {
+        let (table, column) = self.plan_column()?;
+        let evidence = column.interval.as_ref()?;
+        let subject = format!("{}.{}", table.table, column.column);
+        let dialog = Dialog::new(format!("Unit of {subject}"), Tone::Calm)
+            .fact("now", evidence.unit.map_or("undecided".to_owned(), |unit| unit_words(unit).to_owned()))
+            .fact("because", &evidence.because)
+            .list(
+                "if it is",
+                evidence
+                    .histograms
+                    .iter()
+                    .map(|histogram| format!("{}: {} to {}", unit_words(histogram.unit), histogram.min, histogram.max)),
+            );
+        Some(IntervalUnit::ALL.into_iter().fold(dialog, |dialog, unit| {
+            let command = Command::SetUnit { column: subject.clone(), unit };
+            dialog.choice(unit.name(), Needs::Nothing, Then::Send(command))
+        }))
+    }
+
+    /// What to do with cells of a column that do not fit.
+    pub(super) fn ask_policy(&self) -> Option<Dialog> {
+        let (table, column) = self.plan_column()?;
+        let subject = format!("{}.{}", table.table, column.column);
+        let dialog = Dialog::new(format!("Cells of {subject} that do not fit"), Tone::Warn)
+            .fact("now", policy_words(column.policy))
+            .fact("cells", format::exact(column.misfits_total))
+            .list("means", POLICIES.map(|policy| format!("{}: {}", policy_name(policy), policy_words(policy))));
+        Some(POLICIES.into_iter().fold(dialog, |dialog, policy| {
+            let command = Command::SetPolicy { column: subject.clone(), policy };
+            dialog.choice(policy_name(policy), Needs::Nothing, Then::Send(command))
+        }))
+    }
+
+    /// Which key to look for.
+    pub(super) fn ask_key(&self, table: &str) -> Dialog {
+        Dialog::new(format!("Find a row of {table}"), Tone::Calm)
+            .field("key")
+            .choice("Find", Needs::Text, Then::Take)
+            .harmless()
+    }
+}
+
+const POLICIES: [Policy; 4] = [Policy::Stop, Policy::Null, Policy::Replace, Policy::SkipRow];
+
+/// A policy's name, as in the runbook.
+pub(in crate::tui) fn policy_name(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Stop => "stop",
+        Policy::Null => "null",
+        Policy::Replace => "replace",
+        Policy::SkipRow => "skip-row",
+    }
+}
+
+fn policy_words(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Stop => "stop the copy; nothing stays loaded",
+        Policy::Null => "load NULL instead, and report it",
+        Policy::Replace => "load the nearest value, and report it",
+        Policy::SkipRow => "leave the row out, and what refers to it, and report both",
+    }
+}
+
+/// A unit in words.
+pub(in crate::tui) fn unit_words(unit: IntervalUnit) -> &'static str {
+    match unit {
+        IntervalUnit::S => "seconds",
+        IntervalUnit::Ms => "milliseconds",
+        IntervalUnit::Us => "microseconds",
+        IntervalUnit::Ns => "nanoseconds",
+    }
+}
+
+/// What follows from a kind of failure, in words.
+pub(in crate::tui) fn failure_words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Failed => "tried, and failed",
+        FailureKind::Refused => "refused: nothing was touched",
+        FailureKind::Undecided => "something has to be decided first (see Plan)",
+        FailureKind::Differences => "both sides differ (see Data)",
+        FailureKind::Waiting => "a person has to act",
+        FailureKind::Interrupted => "stopped because it was asked to",
+    }
+}
+
+fn way_back(step: &StepView) -> String {
+    match (&step.description.way_back, step.description.reversible) {
+        (_, false) => "cannot be taken back".to_owned(),
+        (words, true) if words.is_empty() => "taken back from its checkpoint".to_owned(),
+        (words, true) => words.clone(),
+    }
+}
+
+fn describe(dialog: Dialog, step: &StepView) -> Dialog {
+    let description = &step.description;
+    let dialog = dialog.fact("does", &description.does).list("changes", description.effects.iter().cloned());
+    match (description.changes, description.reversible) {
+        (false, _) => dialog.fact("way back", "not needed: it changes nothing"),
+        (true, true) => dialog.fact("way back", &description.way_back),
+        (true, false) => dialog.loud("way back", no_way_back(&description.way_back)),
+    }
+}
+
+fn no_way_back(words: &str) -> String {
+    if words.is_empty() { "none".to_owned() } else { words.to_owned() }
+}

@@ -1,0 +1,109 @@
+//! What the Plan view shows and remembers: tables with what is wrong first, and the chosen one's columns.
+
+use super::App;
+use crate::evidence::{ColumnPlan, PlanReport, Severity, TablePlan};
+
+/// What the Plan view remembers.
+#[derive(Clone, Debug, Default)]
+pub(in crate::tui) struct PlanState {
+    /// The chosen line among the entries.
+    pub entry: usize,
+    /// The chosen column of the chosen table.
+    pub column: usize,
+    /// Whether the columns have the focus.
+    pub inside: bool,
+    /// How far the text at the right is scrolled.
+    pub scroll: usize,
+}
+
+/// One line at the left.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tui) enum PlanEntry<'a> {
+    /// The plan as a whole: problems, levels, sizes.
+    Whole,
+    /// A table, and the loudest thing about it.
+    Table(&'a TablePlan, Loudness),
+}
+
+/// How loud the loudest thing about a table or column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::tui) enum Loudness {
+    /// Nothing to say.
+    Quiet,
+    /// Something is noted.
+    Note,
+    /// Values change knowingly.
+    Change,
+    /// Cells will be lost.
+    Loss,
+    /// Forbids the copy.
+    Problem,
+}
+
+impl From<Severity> for Loudness {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Note => Self::Note,
+            Severity::Change => Self::Change,
+            Severity::Loss => Self::Loss,
+        }
+    }
+}
+
+/// How loud a column is.
+pub(in crate::tui) fn column_loudness(report: &PlanReport, table: &TablePlan, column: &ColumnPlan) -> Loudness {
+    let subject = format!("{}.{}", table.table, column.column);
+    let undecided = column.interval.as_ref().is_some_and(|evidence| evidence.unit.is_none() && evidence.values > 0);
+    if undecided || report.problems.iter().any(|problem| problem.subject == subject) {
+        return Loudness::Problem;
+    }
+    let misfits = if column.misfits_total > 0 { Loudness::Loss } else { Loudness::Quiet };
+    column.warnings.iter().map(|warning| warning.severity.into()).fold(misfits, Ord::max)
+}
+
+/// How loud a table is: as loud as the loudest about it or its columns.
+pub(in crate::tui) fn table_loudness(report: &PlanReport, table: &TablePlan) -> Loudness {
+    let own = report.problems.iter().any(|problem| problem.subject == table.table);
+    let base = if own { Loudness::Problem } else { Loudness::Quiet };
+    let warnings = table.warnings.iter().map(|warning| warning.severity.into());
+    let columns = table.columns.iter().map(|column| column_loudness(report, table, column));
+    warnings.chain(columns).fold(base, Ord::max)
+}
+
+impl App {
+    /// The lines at the left: the whole first, then tables, the loudest first, those with the filter's words only.
+    pub(in crate::tui) fn plan_entries(&self) -> Vec<PlanEntry<'_>> {
+        let Some(report) = &self.snapshot.plan else { return Vec::new() };
+        let words = self.filters[super::View::Plan.index()].to_lowercase();
+        let mut tables: Vec<(&TablePlan, Loudness)> = report
+            .tables
+            .iter()
+            .filter(|table| words.is_empty() || mentions(table, &words))
+            .map(|table| (table, table_loudness(report, table)))
+            .collect();
+        tables.sort_by_key(|(_, loudness)| std::cmp::Reverse((*loudness).max(Loudness::Note)));
+        let tables = tables.into_iter().map(|(table, loudness)| PlanEntry::Table(table, loudness));
+        std::iter::once(PlanEntry::Whole).chain(tables).collect()
+    }
+
+    /// The chosen table.
+    pub(in crate::tui) fn plan_table(&self) -> Option<&TablePlan> {
+        let entries = self.plan_entries();
+        match entries.get(self.plan.entry.min(entries.len().checked_sub(1)?))? {
+            PlanEntry::Table(table, _) => Some(table),
+            PlanEntry::Whole => None,
+        }
+    }
+
+    /// The chosen column of the chosen table.
+    pub(in crate::tui) fn plan_column(&self) -> Option<(&TablePlan, &ColumnPlan)> {
+        let table = self.plan_table()?;
+        let column = table.columns.get(self.plan.column.min(table.columns.len().checked_sub(1)?))?;
+        Some((table, column))
+    }
+}
+
+fn mentions(table: &TablePlan, words: &str) -> bool {
+    table.table.to_lowercase().contains(words)
+        || table.columns.iter().any(|column| column.column.to_lowercase().contains(words))
+}

@@ -1,0 +1,169 @@
+//! Which key does what, as data. Help, footer and palette are made from it, so that none of them can be out of date.
+
+use super::act::Act;
+use super::app::View;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// One key, with or without control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    code: KeyCode,
+    control: bool,
+}
+
+/// An act and the keys for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding {
+    /// What it does.
+    pub act: Act,
+    /// The keys; the first one is named in the last line.
+    pub keys: &'static [Key],
+    /// The view in which it holds; everywhere when none.
+    pub view: Option<View>,
+    /// Whether the last line names it, and how early: smaller first. Zero: never.
+    pub footer: u8,
+}
+
+const fn key(character: char) -> Key {
+    Key { code: KeyCode::Char(character), control: false }
+}
+
+const fn control(character: char) -> Key {
+    Key { code: KeyCode::Char(character), control: true }
+}
+
+const fn code(code: KeyCode) -> Key {
+    Key { code, control: false }
+}
+
+const fn everywhere(act: Act, keys: &'static [Key], footer: u8) -> Binding {
+    Binding { act, keys, view: None, footer }
+}
+
+const fn only(view: View, act: Act, keys: &'static [Key], footer: u8) -> Binding {
+    Binding { act, keys, view: Some(view), footer }
+}
+
+/// Every binding, in the order of the help.
+pub(super) const BINDINGS: &[Binding] = &[
+    everywhere(Act::Open, &[code(KeyCode::Enter)], 1),
+    everywhere(Act::PauseResume, &[key(' ')], 2),
+    everywhere(Act::Retry, &[key('r')], 20),
+    everywhere(Act::Skip, &[key('s')], 21),
+    everywhere(Act::Rollback, &[key('b')], 22),
+    only(View::Run, Act::Summary, &[key('e')], 0),
+    only(View::Run, Act::Wrap, &[key('w')], 0),
+    only(View::Run, Act::Level, &[key('v')], 0),
+    only(View::Plan, Act::Unit, &[key('u')], 10),
+    only(View::Plan, Act::Policy, &[key('p')], 11),
+    only(View::Data, Act::Riskiest, &[key('e')], 10),
+    only(View::Data, Act::Sample, &[key('n')], 11),
+    only(View::Data, Act::Differing, &[key('x')], 12),
+    only(View::Data, Act::FindKey, &[key('f')], 13),
+    only(View::Data, Act::Distribution, &[key('d')], 14),
+    only(View::Data, Act::Reread, &[control('r')], 0),
+    only(View::Log, Act::Follow, &[key('f')], 10),
+    only(View::Log, Act::Wrap, &[key('w')], 11),
+    only(View::Log, Act::Level, &[key('v')], 12),
+    everywhere(Act::Filter, &[key('/')], 30),
+    everywhere(Act::Palette, &[key(':')], 40),
+    everywhere(Act::Help, &[key('?')], 3),
+    everywhere(Act::Copy, &[key('y')], 0),
+    everywhere(Act::Up, &[code(KeyCode::Up), key('k')], 0),
+    everywhere(Act::Down, &[code(KeyCode::Down), key('j')], 0),
+    everywhere(Act::Left, &[code(KeyCode::Left), key('h')], 0),
+    everywhere(Act::Right, &[code(KeyCode::Right), key('l')], 0),
+    everywhere(Act::PageUp, &[code(KeyCode::PageUp), control('u')], 0),
+    everywhere(Act::PageDown, &[code(KeyCode::PageDown), control('d')], 0),
+    everywhere(Act::Top, &[code(KeyCode::Home), key('g')], 0),
+    everywhere(Act::Bottom, &[code(KeyCode::End), key('G')], 0),
+    everywhere(Act::NextView, &[code(KeyCode::Tab)], 0),
+    everywhere(Act::PreviousView, &[code(KeyCode::BackTab)], 0),
+    everywhere(Act::View(View::Run), &[key('1')], 0),
+    everywhere(Act::View(View::Plan), &[key('2')], 0),
+    everywhere(Act::View(View::Data), &[key('3')], 0),
+    everywhere(Act::View(View::Log), &[key('4')], 0),
+    everywhere(Act::Back, &[code(KeyCode::Esc)], 0),
+    everywhere(Act::Redraw, &[control('l')], 0),
+    everywhere(Act::Suspend, &[control('z')], 0),
+    everywhere(Act::Quit, &[key('q'), control('c')], 50),
+];
+
+/// The bindings that hold in a view.
+pub(super) fn of(view: View) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |binding| binding.view.is_none_or(|only| only == view))
+}
+
+/// What a key does in a view.
+pub(super) fn find(view: View, event: &KeyEvent) -> Option<Act> {
+    of(view).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|binding| binding.act)
+}
+
+impl Binding {
+    /// All keys, as help shows them.
+    pub(super) fn shown(&self) -> String {
+        self.keys.iter().map(|key| key.shown()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Key {
+    fn matches(&self, event: &KeyEvent) -> bool {
+        let held = event.modifiers - KeyModifiers::SHIFT;
+        let wanted = if self.control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        event.code == self.code && held == wanted
+    }
+
+    /// Its name.
+    pub(super) fn shown(&self) -> String {
+        let name = match self.code {
+            KeyCode::Char(' ') => "space".to_owned(),
+            KeyCode::Char(character) => character.to_string(),
+            KeyCode::Enter => "enter".to_owned(),
+            KeyCode::Esc => "esc".to_owned(),
+            KeyCode::Tab => "tab".to_owned(),
+            KeyCode::BackTab => "shift-tab".to_owned(),
+            KeyCode::Up => "↑".to_owned(),
+            KeyCode::Down => "↓".to_owned(),
+            KeyCode::Left => "←".to_owned(),
+            KeyCode::Right => "→".to_owned(),
+            KeyCode::PageUp => "pgup".to_owned(),
+            KeyCode::PageDown => "pgdn".to_owned(),
+            KeyCode::Home => "home".to_owned(),
+            KeyCode::End => "end".to_owned(),
+            other => format!("{other:?}").to_ascii_lowercase(),
+        };
+        if self.control { format!("ctrl-{name}") } else { name }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BINDINGS, find, of};
+    use crate::tui::act::Act;
+    use crate::tui::app::View;
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    #[test]
+    fn no_key_does_two_things_in_one_view() {
+        for view in View::ALL {
+            let keys: Vec<String> = of(view).flat_map(|binding| binding.keys).map(|key| key.shown()).collect();
+            for key in &keys {
+                assert_eq!(keys.iter().filter(|other| *other == key).count(), 1, "{key} in {view:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_act_has_words() {
+        assert!(BINDINGS.iter().all(|binding| !binding.act.short().is_empty() && binding.act.long().len() > 1));
+    }
+
+    #[test]
+    fn control_is_part_of_a_key() {
+        let press = |character, modifiers| KeyEvent::new(KeyCode::Char(character), modifiers);
+        assert_eq!(find(View::Data, &press('r', KeyModifiers::CONTROL)), Some(Act::Reread));
+        assert_eq!(find(View::Data, &press('r', KeyModifiers::NONE)), Some(Act::Retry));
+        assert_eq!(find(View::Run, &press('G', KeyModifiers::SHIFT)), Some(Act::Bottom));
+        assert_eq!(find(View::Run, &press('r', KeyModifiers::ALT)), None);
+    }
+}

@@ -1,0 +1,243 @@
+//! The loop: waits for a key, a snapshot, a signal or the next second, and draws at most thirty times a second.
+
+use super::guard::Guard;
+use super::{App, Intent, Left, Options, TuiError, clipboard};
+use crate::engine::Handle;
+use crate::engine::command::Command;
+use crate::engine::snapshot::Snapshot;
+use crossterm::event::{Event, EventStream};
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::{execute, queue};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use std::io::{BufWriter, Stdout, Write, stdout};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// The shortest time between two frames: thirty a second.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// How long a stop by the shell may take to arrive; without job control it never does.
+const STOPS_WITHIN: Duration = Duration::from_millis(300);
+
+/// How often the clock moves on while nothing else changes.
+const TICK: Duration = Duration::from_secs(1);
+
+type Output = BufWriter<Stdout>;
+
+/// The app, its terminal, and the run that it shows.
+pub(super) struct Screen {
+    app: App,
+    handle: Handle,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    terminal: Terminal<CrosstermBackend<Output>>,
+    events: Option<EventStream>,
+    signals: Signals,
+    drawn: Instant,
+    dirty: bool,
+    options: Options,
+    guard: Guard,
+}
+
+/// What else can end or wake the screen.
+struct Signals {
+    terminate: unix::Signal,
+    hang_up: unix::Signal,
+    interrupt: unix::Signal,
+    go_on: unix::Signal,
+}
+
+/// What the loop woke up for.
+enum Woken {
+    Event(Event),
+    Snapshot,
+    EngineGone,
+    End,
+    GoOn,
+    Tick,
+    Frame,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub(super) fn open(app: App, handle: Handle, options: Options) -> Result<Self, TuiError> {
+        let signals = Signals::listen().map_err(|error| TuiError::Io("listening for signals", error))?;
+        let guard = Guard::take(options.mouse).map_err(|error| TuiError::Io("taking the terminal", error))?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, stdout()));
+        let terminal = Terminal::new(backend).map_err(|error| TuiError::Io("asking for its size", error))?;
+        let snapshots = handle.snapshots();
+        let events = Some(EventStream::new());
+        let drawn = Instant::now() - FRAME;
+        Ok(Self { app, handle, snapshots, terminal, events, signals, drawn, dirty: true, options, guard })
+    }
+
+    /// Shows the run until something ends it.
+    pub(super) async fn show(mut self) -> Result<Left, TuiError> {
+        loop {
+            if self.dirty && self.drawn.elapsed() >= FRAME {
+                self.draw()?;
+            }
+            match self.wait().await {
+                Woken::Event(event) => {
+                    if let Some(left) = self.event(event).await? {
+                        return Ok(left);
+                    }
+                }
+                Woken::Snapshot => self.newest(),
+                Woken::EngineGone => self.engine_gone().await,
+                Woken::End => return Ok(self.stop()),
+                Woken::GoOn => self.take_again()?,
+                Woken::Tick => self.tick(),
+                Woken::Frame => {}
+            }
+            if self.app.is_left_behind() {
+                return Ok(Left::Operator);
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let ticks = self.app.wants_clock();
+        let gone = self.snapshots.has_changed().is_err();
+        let event = async {
+            match &mut self.events {
+                Some(events) => events.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let Signals { terminate, hang_up, interrupt, go_on } = &mut self.signals;
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => Woken::End,
+            _ = hang_up.recv() => Woken::End,
+            _ = interrupt.recv() => Woken::End,
+            _ = go_on.recv() => Woken::GoOn,
+            event = event => match event {
+                Some(Ok(event)) => Woken::Event(event),
+                Some(Err(_)) | None => Woken::End,
+            },
+            changed = self.snapshots.changed(), if !gone => {
+                if changed.is_ok() { Woken::Snapshot } else { Woken::EngineGone }
+            }
+            () = sleep_until(self.drawn + FRAME), if self.dirty => Woken::Frame,
+            () = sleep(TICK), if ticks => Woken::Tick,
+        }
+    }
+
+    fn newest(&mut self) {
+        let snapshot = self.snapshots.borrow_and_update().clone();
+        self.app.update(snapshot);
+        self.dirty = true;
+    }
+
+    /// The engine has ended: with the run, or because it broke.
+    async fn engine_gone(&mut self) {
+        self.newest();
+        self.app.engine_ended(self.handle.finished().await.broken);
+    }
+
+    fn tick(&mut self) {
+        self.app.tick(Timestamp::now());
+        self.dirty = true;
+    }
+
+    fn draw(&mut self) -> Result<(), TuiError> {
+        let drawing = |error| TuiError::Io("drawing", error);
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(drawing)?;
+        self.terminal.draw(|frame| self.app.draw(frame)).map_err(drawing)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate).map_err(drawing)?;
+        self.drawn = Instant::now();
+        self.dirty = false;
+        Ok(())
+    }
+
+    async fn event(&mut self, event: Event) -> Result<Option<Left>, TuiError> {
+        self.dirty = true;
+        let intents = match event {
+            Event::Key(key) => self.app.on_key(key),
+            Event::Mouse(mouse) => {
+                self.app.on_mouse(mouse);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        for intent in intents {
+            match intent {
+                Intent::Command(command) => self.handle.send(command),
+                Intent::Query(query) => self.handle.ask(query),
+                Intent::Copy(text) => {
+                    clipboard::copy(self.terminal.backend_mut(), &text)
+                        .map_err(|error| TuiError::Io("copying", error))?;
+                }
+                Intent::Redraw => self.clear()?,
+                Intent::Suspend => self.suspend().await?,
+                Intent::Leave => return Ok(Some(self.leave())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The operator leaves.
+    fn leave(&self) -> Left {
+        if !self.options.read_only {
+            self.handle.send(Command::Quit);
+        }
+        Left::Operator
+    }
+
+    /// A signal, or a terminal that is gone: the engine stops at the next safe place.
+    fn stop(&self) -> Left {
+        if !self.options.read_only {
+            self.handle.send(Command::Quit);
+        }
+        Left::Signal
+    }
+
+    fn clear(&mut self) -> Result<(), TuiError> {
+        self.dirty = true;
+        self.terminal.clear().map_err(|error| TuiError::Io("clearing", error))
+    }
+
+    /// Gives the terminal to the shell and stops the whole job, as the shell expects; comes back with `fg`.
+    async fn suspend(&mut self) -> Result<(), TuiError> {
+        self.events = None;
+        super::restore_terminal();
+        if kill(Pid::from_raw(0), Signal::SIGTSTP).is_ok() {
+            // The stop may arrive a little later; without job control it never does, and the screen comes back at once.
+            let _ = timeout(STOPS_WITHIN, self.signals.go_on.recv()).await;
+        }
+        self.take_again()
+    }
+
+    /// Takes the terminal again after somebody else had it.
+    fn take_again(&mut self) -> Result<(), TuiError> {
+        self.guard.again().map_err(|error| TuiError::Io("taking the terminal", error))?;
+        self.events = Some(EventStream::new());
+        self.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // What is still buffered belongs on the alternate screen, before the guard leaves it; a terminal that is gone takes nothing.
+        let _ = self.terminal.backend_mut().flush();
+    }
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: unix::signal(SignalKind::terminate())?,
+            hang_up: unix::signal(SignalKind::hangup())?,
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            go_on: unix::signal(SignalKind::from_raw(Signal::SIGCONT as i32))?,
+        })
+    }
+}

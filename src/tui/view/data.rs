@@ -1,0 +1,231 @@
+//! The Data view: tables with their counts; a table's rows, the chosen one cell by cell on both sides; a column's distributions.
+
+use super::{List, Theme, distribution, empty, panel, words};
+use crate::engine::snapshot::{RowPair, RowPick, RowsView, TableCounts};
+use crate::tui::app::{App, DataFocus};
+use crate::tui::{format, text};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
+    let narrow = area.width < 100;
+    let (left, right) = if narrow { (area, area) } else { split(area, area.width / 3, 50) };
+    if !narrow || app.data.focus == DataFocus::Tables {
+        tables(app, buffer, left);
+    }
+    if narrow && app.data.focus == DataFocus::Tables {
+        return;
+    }
+    if app.data.distribution {
+        distribution::draw(app, buffer, right);
+    } else {
+        rows_and_cells(app, buffer, right);
+    }
+}
+
+/// Two panes next to each other, the left one `wanted` wide and no wider than `most`.
+pub(super) fn split(area: Rect, wanted: u16, most: u16) -> (Rect, Rect) {
+    let left = Rect { width: wanted.clamp(24, most).min(area.width), ..area };
+    (left, Rect { x: left.right(), width: area.width - left.width, ..area })
+}
+
+fn tables(app: &App, buffer: &mut Buffer, area: Rect) {
+    let focused = app.data.focus == DataFocus::Tables;
+    let shown = app.data_tables();
+    let title = format!("{} · source ▸ target", format::plural(shown.len() as u64, "table", "tables"));
+    let inner = panel(buffer, area, &title, focused, &app.theme);
+    if shown.is_empty() {
+        nothing(app, buffer, inner);
+        return;
+    }
+    let figures = shown.iter().map(|table| format::count(table.source.max(table.target)).len()).max().unwrap_or(0);
+    let columns = usize::from(inner.width);
+    let lines = shown.iter().map(|table| table_line(table, columns, figures, &app.theme)).collect();
+    List { lines, chosen: app.data.table, focused }.draw(buffer, inner, &app.theme);
+}
+
+fn nothing(app: &App, buffer: &mut Buffer, area: Rect) {
+    let (what, then) = match (&app.snapshot.data.error, &app.data.asked) {
+        (_, Some(_)) => ("Reading both sides…".to_owned(), "ctrl-r asks again"),
+        (Some(error), None) => (error.clone(), "ctrl-r asks again"),
+        (None, None) if !app.snapshot.data.tables.is_empty() => {
+            ("No table has these words.".to_owned(), "/ changes the filter")
+        }
+        (None, None) => ("No tables yet.".to_owned(), "ctrl-r asks both sides"),
+    };
+    empty(buffer, area, &what, then, &app.theme);
+}
+
+fn table_line(table: &TableCounts, columns: usize, figures: usize, theme: &Theme) -> Line<'static> {
+    let same = table.source == table.target;
+    let (sign, style, words) = match (table.equal, same) {
+        (Some(true), _) => ("✓", theme.good, "equal  "),
+        (Some(false), _) => ("≠", theme.bad, "differs"),
+        (None, true) => ("·", theme.dim, "       "),
+        (None, false) => ("·", theme.warn, "       "),
+    };
+    let left = vec![Span::styled(format!("{sign} "), style), Span::raw(text::visible(&table.table))];
+    let counts = format!(
+        "{} ▸ {}",
+        text::pad_start(&format::count(table.source), figures),
+        text::pad_start(&format::count(table.target), figures)
+    );
+    let count_style = if same { theme.dim } else { theme.warn };
+    let mut right = vec![Span::styled(counts, count_style)];
+    if columns >= 44 {
+        right.push(Span::styled(format!(" {words}"), style));
+    }
+    text::spread(left, right, columns)
+}
+
+fn rows_and_cells(app: &App, buffer: &mut Buffer, area: Rect) {
+    let chosen = app.data_table();
+    let view = app.snapshot.data.rows.as_ref().filter(|view| Some(&view.table) == chosen.as_ref());
+    let Some(view) = view.filter(|view| !view.rows.is_empty()) else {
+        let inner =
+            panel(buffer, area, chosen.as_deref().unwrap_or("rows"), app.data.focus != DataFocus::Tables, &app.theme);
+        no_rows(app, buffer, inner);
+        return;
+    };
+    let third = (area.height / 3).max(4);
+    let wanted = u16::try_from(view.rows.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let cells_wanted = u16::try_from(view.columns.len()).unwrap_or(u16::MAX).saturating_add(3);
+    let upper = Rect { height: wanted.clamp(4, area.height.saturating_sub(cells_wanted).max(third)), ..area };
+    rows(app, view, buffer, upper);
+    cells(app, view, buffer, Rect { y: upper.bottom(), height: area.height - upper.height, ..area });
+}
+
+fn no_rows(app: &App, buffer: &mut Buffer, area: Rect) {
+    let (what, then) = match (&app.data.asked, &app.snapshot.data.error) {
+        (Some(_), _) => ("Reading rows of both sides…".to_owned(), ""),
+        (None, Some(error)) => (error.clone(), "e asks again for the riskiest rows"),
+        (None, None) if app.data.focus == DataFocus::Tables => {
+            ("Rows side by side.".to_owned(), "enter shows the riskiest rows of the chosen table")
+        }
+        (None, None) => ("No such rows.".to_owned(), "e riskiest · n a sample · x those that differ · f by key"),
+    };
+    empty(buffer, area, &what, then, &app.theme);
+}
+
+fn pick_words(pick: &RowPick) -> String {
+    match pick {
+        RowPick::Riskiest => "riskiest".to_owned(),
+        RowPick::Sample(seed) => format!("sample {seed}"),
+        RowPick::Key(key) => format!("key {key}"),
+        RowPick::Differing => "differing".to_owned(),
+    }
+}
+
+fn rows(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
+    let focused = app.data.focus == DataFocus::Rows;
+    let asked = if app.data.asked.is_some() { " · reading…" } else { "" };
+    let title = format!(
+        "{} · {} {}{asked}",
+        view.table,
+        format::plural(view.rows.len() as u64, "row", "rows"),
+        pick_words(&app.data.pick)
+    );
+    let inner = panel(buffer, area, &text::visible(&title), focused, &app.theme);
+    let columns = usize::from(inner.width);
+    let key = view.rows.iter().map(|row| text::width(&words::key_text(&row.key))).max().unwrap_or(0).min(columns / 2);
+    let lines = view.rows.iter().map(|row| row_line(row, key, columns, &app.theme)).collect();
+    List { lines, chosen: app.data.row, focused }.draw(buffer, inner, &app.theme);
+}
+
+fn row_line(row: &RowPair, key: usize, columns: usize, theme: &Theme) -> Line<'static> {
+    let (sign, style, verdict) = verdict(row, theme);
+    let left = vec![
+        Span::styled(format!("{sign} "), style),
+        Span::raw(text::pad(&words::key_text(&row.key), key)),
+        Span::styled(format!("  {}", text::visible(&row.because)), theme.dim),
+    ];
+    text::spread(left, vec![Span::styled(verdict, style)], columns)
+}
+
+fn verdict(row: &RowPair, theme: &Theme) -> (&'static str, Style, String) {
+    match (&row.source, &row.target) {
+        (Some(_), None) => ("≠", theme.bad, "missing in the target".to_owned()),
+        (None, Some(_)) => ("≠", theme.bad, "extra in the target".to_owned()),
+        _ if row.differing.is_empty() => ("✓", theme.good, "equal".to_owned()),
+        _ => ("≠", theme.bad, format::plural(row.differing.len() as u64, "cell differs", "cells differ")),
+    }
+}
+
+fn cells(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
+    let Some(row) = view.rows.get(app.data.row).filter(|_| area.height > 2) else { return };
+    let focused = app.data.focus == DataFocus::Cells;
+    let title = format!("{} · source beside target", words::key_text(&row.key));
+    let inner = panel(buffer, area, &title, focused, &app.theme);
+    let columns = usize::from(inner.width);
+    let widths = Widths::of(view, columns);
+    super::put(buffer, inner.x, inner.y, inner.width, widths.head(&app.theme));
+    let lines = (0..view.columns.len()).map(|index| cell_line(view, row, index, &widths, &app.theme)).collect();
+    let below = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    List { lines, chosen: app.data.cell, focused }.draw(buffer, below, &app.theme);
+}
+
+struct Widths {
+    name: usize,
+    side: usize,
+}
+
+impl Widths {
+    fn of(view: &RowsView, columns: usize) -> Self {
+        let longest = view.columns.iter().map(|name| text::width(name)).max().unwrap_or(0);
+        let name = longest.min(columns / 4).max(6);
+        Self { name, side: columns.saturating_sub(name + 6) / 2 }
+    }
+
+    fn head(&self, theme: &Theme) -> Line<'static> {
+        let words = format!(
+            "  {} {}   {}",
+            text::pad("column", self.name),
+            text::pad("source", self.side),
+            text::pad("target", self.side)
+        );
+        Line::styled(words, theme.dim)
+    }
+}
+
+fn cell_line(view: &RowsView, row: &RowPair, index: usize, widths: &Widths, theme: &Theme) -> Line<'static> {
+    let differs = row.differing.contains(&index) || row.source.is_none() || row.target.is_none();
+    let (sign, style) = if differs { ("≠", theme.bad) } else { (" ", Style::new()) };
+    let side =
+        |values: &Option<Vec<Option<String>>>| match values.as_ref().map(|values| values.get(index).cloned().flatten())
+        {
+            None => (String::new(), theme.faint),
+            Some(None) => ("NULL".to_owned(), theme.dim),
+            Some(Some(value)) if value.is_empty() => ("''".to_owned(), theme.dim),
+            Some(Some(value)) => (text::visible(&value), if differs { theme.warn } else { Style::new() }),
+        };
+    let (source, source_style) = side(&row.source);
+    let (target, target_style) = side(&row.target);
+    Line::from(vec![
+        Span::styled(format!("{sign} "), style),
+        Span::styled(
+            text::pad(&text::visible(&view.columns[index]), widths.name),
+            if differs { theme.strong } else { theme.dim },
+        ),
+        Span::raw(" "),
+        Span::styled(text::pad(&source, widths.side), source_style),
+        Span::styled(if differs { " ≠ " } else { "   " }, style),
+        Span::styled(text::pad(&target, widths.side), target_style),
+    ])
+}
+
+/// A row on both sides, as plain text.
+pub(in crate::tui) fn row_text(app: &App, row: &RowPair) -> String {
+    let Some(view) = &app.snapshot.data.rows else { return String::new() };
+    let side = |values: &Option<Vec<Option<String>>>, index: usize| match values {
+        None => "(no row)".to_owned(),
+        Some(values) => values.get(index).cloned().flatten().unwrap_or_else(|| "NULL".to_owned()),
+    };
+    let head = format!("{} {}", view.table, words::key_text(&row.key));
+    let cells = view.columns.iter().enumerate().map(|(index, name)| {
+        let sign = if row.differing.contains(&index) { "!=" } else { "=" };
+        format!("{name}: {} {sign} {}", side(&row.source, index), side(&row.target, index))
+    });
+    std::iter::once(head).chain(cells).collect::<Vec<_>>().join("\n")
+}

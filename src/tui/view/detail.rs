@@ -1,0 +1,365 @@
+//! The chosen step: what it will do, what it does now, what it did.
+
+use super::{Theme, bar, heading, labelled, words};
+use crate::engine::snapshot::{PartProgress, Question, Status, StepView};
+use crate::evidence::{DifferenceKind, Evidence, Finding, Verdict};
+use crate::tui::app::{App, Figures, Rates, Totals, failure_words, is_busy, policy_name};
+use crate::tui::{format, text};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+/// What stands before the bar of the whole.
+const IN_ALL: &str = "in all   ";
+
+/// Finished parts that are listed while others are at work.
+const FINISHED: usize = 6;
+
+/// The whole text about a step, in lines of at most `columns`.
+pub(super) fn lines(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
+    let mut lines = vec![status_line(app, step, columns)];
+    lines.extend(decision(app, step, columns));
+    if let Some(error) = &step.error {
+        let kind = step.failure.map_or("failed", failure_words);
+        lines.extend(labelled("error", error, columns, (theme.bad, Style::new())));
+        lines.extend(labelled("", kind, columns, (theme.dim, theme.dim)));
+    }
+    if let Some(reason) = &step.skip_reason {
+        lines.extend(labelled("skipped", reason, columns, (theme.warn, Style::new())));
+    }
+    if !step.summary.is_empty() {
+        lines.extend(labelled("did", &step.summary, columns, (theme.good, theme.strong)));
+    }
+    if !step.waiting.is_empty() {
+        lines.extend(labelled("waits for", &step.waiting, columns, (theme.warn, theme.warn)));
+    }
+    if is_busy(step.status) || step.status == Status::Paused {
+        lines.extend(progress(app, step, columns));
+    }
+    lines.extend(description(step, columns, theme));
+    lines.extend(evidence(&step.evidence, columns, theme));
+    if !is_busy(step.status) && !step.parts.is_empty() && step.evidence.tables.is_empty() {
+        lines.extend(progress(app, step, columns));
+    }
+    lines
+}
+
+/// The same as plain text, for the pager and the clipboard.
+pub(in crate::tui) fn step_text(app: &App, step: &StepView) -> String {
+    lines(app, step, 100).iter().map(|line| line.to_string().trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+fn status_line(app: &App, step: &StepView, columns: usize) -> Line<'static> {
+    let theme = &app.theme;
+    let (sign, status) = words::status(step.status);
+    let style = words::status_style(step.status, theme);
+    let mut left = vec![Span::styled(format!("{sign} {status}"), style)];
+    if let Some(seconds) = Figures::new(&app.snapshot, app.now).step_seconds(step) {
+        left.push(Span::styled(format!(" · {}", format::duration(seconds)), Style::new()));
+    }
+    if step.status == Status::Pending
+        && let Some(estimate) = step.estimate_seconds
+    {
+        left.push(Span::styled(format!(" · takes {}", format::guess(estimate)), theme.dim));
+    }
+    if step.attempts > 1 {
+        left.push(Span::styled(format!(" · attempt {}", step.attempts), theme.warn));
+    }
+    let checkpoint = if step.checkpoint { "◇ checkpoint" } else { "" };
+    text::spread(left, vec![Span::styled(checkpoint, theme.accent)], columns)
+}
+
+/// The line that nobody overlooks when the run waits for a decision about this step.
+fn decision(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
+    let words = match &app.snapshot.question {
+        Some(Question::Gate { step: at, typed }) if at.0 == step.id => match typed {
+            Some(_) => "▲ enter: decide whether to go on (a name has to be typed)",
+            None => "▲ enter: decide whether to go on",
+        },
+        Some(Question::Failure { step: at }) if at.0 == step.id => "▲ enter: retry, skip or roll back",
+        Some(Question::LateWrites { .. }) => "▲ enter: going back would lose writes; decide what becomes of them",
+        _ => return Vec::new(),
+    };
+    let words = if app.read_only { "▲ waits for its operator" } else { words };
+    text::wrap(words, columns).into_iter().map(|line| Line::styled(text::pad(&line, columns), app.theme.warn)).collect()
+}
+
+fn description(step: &StepView, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let told = &step.description;
+    let mut lines = vec![Line::default()];
+    lines.extend(labelled("does", &told.does, columns, (theme.dim, Style::new())));
+    for (index, effect) in told.effects.iter().enumerate() {
+        let label = if index == 0 { "changes" } else { "" };
+        lines.extend(labelled(label, effect, columns, (theme.dim, Style::new())));
+    }
+    let (back, style) = match (told.changes, told.reversible) {
+        (false, _) => ("not needed: it changes nothing", theme.dim),
+        (true, true) => (told.way_back.as_str(), theme.good),
+        (true, false) if told.way_back.is_empty() => ("none", theme.bad),
+        (true, false) => (told.way_back.as_str(), theme.bad),
+    };
+    lines.extend(labelled("way back", back, columns, (theme.dim, style)));
+    if !step.note.is_empty() {
+        lines.extend(labelled("note", &step.note, columns, (theme.dim, theme.dim)));
+    }
+    lines
+}
+
+/// Live progress: the whole, then the parts at work, then those that ended last.
+fn progress(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
+    let Some(totals) = Totals::of(step) else { return Vec::new() };
+    let mut lines =
+        vec![Line::default(), whole(&totals, columns, theme), speed(app, step, &totals, columns), Line::default()];
+    let layout = Layout::of(step, columns);
+    let (finished, at_work): (Vec<&PartProgress>, Vec<&PartProgress>) =
+        step.parts.iter().partition(|part| part.finished);
+    let begun = at_work.iter().filter(|part| part.done > 0 || part.total.is_none());
+    lines.extend(begun.map(|part| part_line(part, &step.id, &app.rates, &layout, theme)));
+    let shown = if is_busy(step.status) { FINISHED } else { finished.len() };
+    lines.extend(finished.iter().rev().take(shown).map(|part| part_line(part, &step.id, &app.rates, &layout, theme)));
+    let to_come = at_work.iter().filter(|part| part.done == 0 && part.total.is_some()).count();
+    let hidden = finished.len().saturating_sub(shown);
+    let rest = match (hidden, to_come) {
+        (0, 0) => return lines,
+        (0, to_come) => format!("{to_come} to come"),
+        (hidden, 0) => format!("+ {hidden} done"),
+        (hidden, to_come) => format!("+ {hidden} done, {to_come} to come"),
+    };
+    lines.push(Line::styled(rest, theme.dim));
+    lines
+}
+
+fn whole(totals: &Totals, columns: usize, theme: &Theme) -> Line<'static> {
+    let unit = if columns < 44 { "" } else { totals.unit.as_str() };
+    let done = format::count(totals.done);
+    let Some(total) = totals.total else {
+        return Line::from(vec![Span::styled(format!("{done} {unit}"), theme.strong), Span::raw(" so far")]);
+    };
+    let figures = format!(
+        "  {}  {done} of {} {unit}",
+        text::pad_start(&format::percent(totals.done, total), 5),
+        format::count(total)
+    );
+    let label = if columns < 44 { "" } else { IN_ALL };
+    let room = columns.saturating_sub(text::width(&figures) + label.len());
+    let mut spans = vec![Span::styled(label, theme.dim)];
+    spans.extend(bar::progress(totals.done, total, room, theme));
+    spans.push(Span::styled(figures, theme.strong));
+    Line::from(spans)
+}
+
+fn speed(app: &App, step: &StepView, totals: &Totals, columns: usize) -> Line<'static> {
+    let mut words = vec![format::rate(step.rate, &totals.unit)];
+    words.push(match totals.left(step.rate) {
+        Some(seconds) if seconds > 0.0 => format!("{} to the last", format::guess(seconds)),
+        Some(_) => format!("all {} through, finishing", totals.unit),
+        None => "no estimate yet".to_owned(),
+    });
+    if step.evidence.rejects_total > 0 {
+        words.push(format::plural(step.evidence.rejects_total, "reject", "rejects"));
+    }
+    words.extend(totals.byte_rate(step.rate).map(|bytes| format!("{}/s", format::bytes(bytes))));
+    if totals.bytes > 0 {
+        words.push(format!("{} so far", format::bytes(totals.bytes)));
+    }
+    let indent = if columns < 44 { 0 } else { IN_ALL.len() };
+    let mut line = " ".repeat(indent);
+    for word in words {
+        if text::width(&line) + text::width(&word) <= columns {
+            line.push_str(&word);
+            line.push_str("   ");
+        }
+    }
+    Line::styled(line, app.theme.dim)
+}
+
+/// Which columns the lines of parts have.
+struct Layout {
+    /// The schema that all parts share, with its dot: said once is enough.
+    schema: usize,
+    name: usize,
+    bar: usize,
+    counts: usize,
+    rate: bool,
+}
+
+impl Layout {
+    fn of(step: &StepView, columns: usize) -> Self {
+        let schema = shared_schema(&step.parts);
+        let longest = step.parts.iter().map(|part| text::width(unqualified(part, schema))).max().unwrap_or(0);
+        let counts = if columns < 44 { 0 } else { 17 };
+        let rate = columns >= 84;
+        let fixed = counts + 8 + if rate { 26 } else { 0 };
+        let room = columns.saturating_sub(fixed);
+        let name = longest.min(room.saturating_sub(if columns >= 60 { 10 } else { 6 }).max(8)).max(8);
+        Self { schema, name, bar: room.saturating_sub(name + 1).min(40), counts, rate }
+    }
+}
+
+/// The length of the schema's name and dot that all tables among the parts have before them.
+fn shared_schema(parts: &[PartProgress]) -> usize {
+    let schema = |part: &PartProgress| part.part.split_once('.').map(|(schema, _)| schema.to_owned());
+    let mut schemas = parts.iter().filter_map(schema);
+    let Some(first) = schemas.next().filter(|first| !first.contains('"')) else { return 0 };
+    if schemas.all(|other| other == first) { first.len() + 1 } else { 0 }
+}
+
+fn unqualified(part: &PartProgress, schema: usize) -> &str {
+    if part.part.contains('.') { part.part.get(schema..).unwrap_or(&part.part) } else { &part.part }
+}
+
+fn part_line(part: &PartProgress, step: &str, rates: &Rates, layout: &Layout, theme: &Theme) -> Line<'static> {
+    let mut spans =
+        vec![Span::raw(text::pad(&text::visible(unqualified(part, layout.schema)), layout.name)), Span::raw(" ")];
+    let (share, counts) = match (part.finished, part.total) {
+        (true, _) => {
+            spans.extend(bar::progress(1, 1, layout.bar, theme));
+            ("✓".to_owned(), format::count(part.done))
+        }
+        (false, Some(total)) => {
+            spans.extend(bar::progress(part.done, total, layout.bar, theme));
+            (format::percent(part.done, total), format!("{} of {}", format::count(part.done), format::count(total)))
+        }
+        (false, None) => {
+            spans.extend(bar::progress(0, 1, layout.bar, theme));
+            (String::new(), format::count(part.done))
+        }
+    };
+    let share_style = if part.finished { theme.good } else { theme.strong };
+    spans.push(Span::styled(format!(" {} ", text::pad_start(&share, 5)), share_style));
+    let unit = if part.unit == "rows" { String::new() } else { format!(" {}", part.unit) };
+    if layout.counts > 0 {
+        spans.push(Span::styled(text::pad_start(&format!("{counts}{unit}"), layout.counts), Style::new()));
+    }
+    if layout.rate {
+        spans.push(Span::styled(part_speed(part, rates.of(step, &part.part)), theme.dim));
+    }
+    Line::from(spans)
+}
+
+fn part_speed(part: &PartProgress, rate: Option<f64>) -> String {
+    let bytes = if part.bytes > 0 { format::bytes(part.bytes) } else { String::new() };
+    let speed =
+        rate.filter(|_| !part.finished).map(|rate| format!("{}/s", format::count(rate as u64))).unwrap_or_default();
+    let left = match (rate, part.total) {
+        (Some(rate), Some(total)) if rate > 0.0 && !part.finished => {
+            format::guess(total.saturating_sub(part.done) as f64 / rate)
+        }
+        _ => String::new(),
+    };
+    format!(" {} {} {}", text::pad_start(&bytes, 7), text::pad_start(&speed, 9), text::pad_start(&left, 7))
+}
+
+/// What a step proved: checks, rejects, differences, tables.
+fn evidence(found: &Evidence, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    if found.differences_total > 0 {
+        lines.push(Line::default());
+        lines.push(heading(&format::plural(found.differences_total, "row differs", "rows differ"), columns, theme));
+        lines.extend(
+            found.differences.iter().take(40).flat_map(|difference| difference_lines(difference, columns, theme)),
+        );
+    }
+    if found.rejects_total > 0 {
+        lines.push(Line::default());
+        lines.push(heading(&format::plural(found.rejects_total, "reject", "rejects"), columns, theme));
+        lines.extend(found.rejects.iter().take(40).flat_map(|reject| reject_lines(reject, columns, theme)));
+    }
+    if !found.findings.is_empty() {
+        lines.push(Line::default());
+        lines.push(heading(&checks(&found.findings), columns, theme));
+        let mut sorted: Vec<&Finding> = found.findings.iter().collect();
+        sorted.sort_by_key(|finding| matches!(finding.verdict, Verdict::Passed));
+        lines.extend(sorted.into_iter().flat_map(|finding| finding_lines(finding, columns, theme)));
+    }
+    if !found.tables.is_empty() {
+        lines.push(Line::default());
+        lines.push(heading(&format::plural(found.tables.len() as u64, "table", "tables"), columns, theme));
+        lines.extend(found.tables.iter().map(|table| table_line(table, columns, theme)));
+    }
+    lines
+}
+
+fn checks(findings: &[Finding]) -> String {
+    let passed = findings.iter().filter(|finding| finding.verdict == Verdict::Passed).count();
+    let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Failed).count();
+    let mut words = format!("{passed} of {} passed", format::plural(findings.len() as u64, "check", "checks"));
+    if failed > 0 {
+        words.push_str(&format!(", {failed} failed"));
+    }
+    words
+}
+
+fn finding_lines(finding: &Finding, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let (sign, words, style) = words::verdict(&finding.verdict, theme);
+    let detail = [words.as_str(), finding.detail.as_str()]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ");
+    let body = if detail.is_empty() { finding.check.clone() } else { format!("{}: {detail}", finding.check) };
+    let mut lines = signed(sign, style, &body, columns);
+    if !finding.remedy.is_empty() && finding.verdict != Verdict::Passed {
+        lines.extend(signed("▸", theme.accent, &finding.remedy, columns));
+    }
+    lines
+}
+
+/// A sign and a wrapped text behind it.
+fn signed(sign: &str, style: Style, body: &str, columns: usize) -> Vec<Line<'static>> {
+    text::wrap(body, columns.saturating_sub(2))
+        .into_iter()
+        .enumerate()
+        .map(|(row, line)| {
+            let sign = if row == 0 { format!("{sign} ") } else { "  ".to_owned() };
+            Line::from(vec![Span::styled(sign, style), Span::raw(line)])
+        })
+        .collect()
+}
+
+fn difference_lines(difference: &crate::evidence::Difference, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let kind = match difference.kind {
+        DifferenceKind::Changed => "changed",
+        DifferenceKind::Missing => "missing in the target",
+        DifferenceKind::Extra => "extra in the target",
+    };
+    let head = format!("{} {} {kind}", difference.table, words::key_text(&difference.key));
+    let mut lines = signed("≠", theme.bad, &head, columns);
+    for cell in &difference.columns {
+        let show = |value: &Option<String>| value.as_deref().map_or("NULL".to_owned(), text::visible);
+        let body = format!("  {}: {} ▸ {}", cell.column, show(&cell.source), show(&cell.target));
+        lines.push(text::cut_line(Line::styled(format!("  {body}"), theme.warn), columns));
+    }
+    lines
+}
+
+fn reject_lines(reject: &crate::evidence::Reject, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let column = reject.column.as_deref().map(|column| format!(".{column}")).unwrap_or_default();
+    let value = reject.value.as_deref().map_or("NULL".to_owned(), text::visible);
+    let head = format!("{}{column} {}: {value}", reject.table, words::key_text(&reject.key));
+    let mut lines = signed("✗", theme.bad, &head, columns);
+    lines.extend(signed(" ", theme.dim, &format!("{} ({})", reject.reason, policy_name(reject.action)), columns));
+    lines
+}
+
+fn table_line(table: &crate::evidence::TableResult, columns: usize, theme: &Theme) -> Line<'static> {
+    let (sign, style, proof) = match (&table.digest_source, &table.digest_target) {
+        (Some(source), Some(target)) if source == target => ("✓", theme.good, "equal "),
+        (Some(_), Some(_)) => ("✗", theme.bad, "differs"),
+        _ if table.rows_rejected > 0 => ("▲", theme.warn, ""),
+        _ => ("·", theme.dim, ""),
+    };
+    let rejected = if table.rows_rejected > 0 {
+        format!(", {} rejected", format::exact(table.rows_rejected))
+    } else {
+        String::new()
+    };
+    let right = format!(
+        "{} rows{rejected}  {} {proof}",
+        format::exact(table.rows_loaded),
+        text::pad_start(&format::duration(table.seconds), 7)
+    );
+    let left = vec![Span::styled(format!("{sign} "), style), Span::raw(text::visible(&table.table))];
+    text::spread(left, vec![Span::styled(right, theme.dim)], columns)
+}

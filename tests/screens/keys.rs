@@ -1,0 +1,136 @@
+//! What keys can do, and what they cannot.
+
+use super::fixture;
+use super::pictures::{app, drawn, key as named, press};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use cutover::engine::command::Command;
+use cutover::tui::{App, Intent};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
+use proptest::{collection, sample};
+use std::sync::Arc;
+
+fn any_key() -> impl Strategy<Value = KeyEvent> {
+    let named = sample::select(vec![
+        KeyCode::Enter,
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::BackTab,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::Backspace,
+        KeyCode::Delete,
+        KeyCode::F(5),
+    ]);
+    let letters = sample::select("123456 rsbupenxfdyvwjkhlgG:/?q".chars().map(KeyCode::Char).collect::<Vec<_>>());
+    let any_char = any::<char>().prop_map(KeyCode::Char);
+    let code = prop_oneof![6 => named, 6 => letters, 1 => any_char];
+    let held = prop_oneof![9 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
+    (code, held).prop_map(|(code, held)| KeyEvent::new(code, held))
+}
+
+/// Whether a key may send what it sends: pause and resume always, anything else only by enter on a choice that is not Cancel.
+fn allowed(before: Option<bool>, key: KeyEvent, intent: &Intent) -> bool {
+    match intent {
+        Intent::Command(Command::Pause | Command::Resume) => true,
+        Intent::Command(_) => before == Some(true) && key.code == KeyCode::Enter,
+        _ => true,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Ten thousand random keys over every state, drawn at odd sizes in between.
+    #[test]
+    fn no_key_commands_without_a_confirmed_dialog(keys in collection::vec(any_key(), 100), start in 0usize..13, width in 1u16..160, height in 1u16..50) {
+        let states = fixture::all();
+        let mut app = app(states[start].1.clone());
+        for (index, key) in keys.into_iter().enumerate() {
+            let before = app.dialog();
+            for intent in app.on_key(key) {
+                prop_assert!(allowed(before, key, &intent), "{key:?} sent {intent:?}");
+            }
+            if index % 9 == 0 {
+                drawn(&mut app, (width, height));
+            }
+            if index % 31 == 30 {
+                app.update(Arc::new(states[(start + index) % states.len()].1.clone()));
+            }
+        }
+    }
+}
+
+fn sent(app: &mut App, keys: &str) -> Vec<Intent> {
+    let (before, last) = keys.trim().rsplit_once(' ').unwrap_or(("", keys));
+    press(app, before);
+    app.on_key(named(last))
+}
+
+#[test]
+fn a_run_begins_by_enter_and_a_choice() {
+    assert_eq!(sent(&mut app(fixture::fresh()), "enter enter"), []);
+    assert_eq!(sent(&mut app(fixture::fresh()), "enter tab enter"), [Intent::Command(Command::Start)]);
+}
+
+#[test]
+fn a_typed_gate_opens_by_its_name_only() {
+    let mut gate = app(fixture::at_gate());
+    assert_eq!(sent(&mut gate, "enter tab tab enter"), []);
+    assert_eq!(gate.dialog(), Some(true), "the dialog is still open");
+    let sent = sent(&mut gate, "g r a f a n a - o n c a l l enter");
+    let typed = Some("grafana-oncall".to_owned());
+    assert_eq!(sent, [Intent::Command(Command::Approve { step: "start".into(), typed, remark: None })]);
+}
+
+#[test]
+fn a_skip_needs_its_reason() {
+    let mut app = app(fixture::failed());
+    assert_eq!(sent(&mut app, "s tab enter"), []);
+    let skip = Command::Skip { step: "copy".into(), reason: "known".to_owned() };
+    assert_eq!(sent(&mut app, "k n o w n enter"), [Intent::Command(skip)]);
+}
+
+#[test]
+fn a_disabled_key_says_why() {
+    for (key, why) in
+        [("r", "no step has failed"), ("b", "pause first"), ("u", "no such key here"), ("e", "has not ended")]
+    {
+        let mut app = app(fixture::copying());
+        press(&mut app, key);
+        assert!(app.note().is_some_and(|note| note.contains(why)), "{key}: {:?}", app.note());
+        assert_eq!(app.dialog(), None);
+    }
+}
+
+#[test]
+fn space_pauses_and_goes_on() {
+    assert_eq!(sent(&mut app(fixture::copying()), "space"), [Intent::Command(Command::Pause)]);
+}
+
+#[test]
+fn a_watcher_commands_nothing() {
+    for (_, snapshot) in fixture::all() {
+        let mut app = app(snapshot).watching();
+        for key in ["enter tab enter", "space", "r", "s", "b", "q"] {
+            let intents = sent(&mut app, key);
+            assert!(!intents.iter().any(|intent| matches!(intent, Intent::Command(_))), "{key}: {intents:?}");
+            press(&mut app, "esc esc");
+        }
+    }
+}
+
+#[test]
+fn a_filter_is_remembered_and_escape_gives_back_the_former_one() {
+    let mut app = app(fixture::failed());
+    press(&mut app, "4 / s c a n enter 1 4");
+    assert!(drawn(&mut app, (80, 24)).contains("/ scan"));
+    press(&mut app, "/ x x esc");
+    assert!(drawn(&mut app, (80, 24)).contains("/ scan"));
+}

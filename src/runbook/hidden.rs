@@ -51,7 +51,7 @@ impl JsonSchema for Hidden {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
             "description": "Text that is used but never shown; secret parameters may stand here.",
-            "type": "string"
+            "type": ["string", "number", "boolean"]
         })
     }
 }

@@ -62,3 +62,28 @@ impl std::fmt::Debug for Kind {
         f.debug_struct("Kind").field("name", &self.name).field("outputs", &self.outputs).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KINDS, Undo};
+    use crate::runbook::Settings;
+
+    #[test]
+    fn the_table_has_the_kinds_that_there_are_settings_for() {
+        let unknown = serde_json::json!({ "action": "?", "with": {} });
+        let message = serde_json::from_value::<Settings>(unknown).unwrap_err().to_string();
+        let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+        assert_eq!(KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>(), known, "{message}");
+    }
+
+    #[test]
+    fn only_kinds_with_a_written_undo_have_the_setting() {
+        for kind in KINDS {
+            let mut generator = schemars::SchemaGenerator::default();
+            (kind.schema)(&mut generator);
+            let definitions = generator.take_definitions(true);
+            let has_undo = definitions.values().any(|schema| !schema["properties"]["undo"].is_null());
+            assert_eq!(has_undo, kind.undo == Undo::Written, "{}", kind.name);
+        }
+    }
+}

@@ -6,7 +6,9 @@ use super::settings::Settings;
 use super::template::{self, Reference, variable};
 use super::written::{Written, WrittenGate, WrittenStep, WrittenTransfer};
 use super::yaml::{Kind, Node};
-use super::{Document, Gate, Outputs, Runbook, Service, Source, Step, StepId, Target, TransferOptions, duration};
+use super::{
+    Document, Gate, Outputs, Parameter, Runbook, Service, Source, Step, StepId, Target, TransferOptions, duration,
+};
 use minijinja::Value;
 use std::collections::BTreeMap;
 
@@ -22,8 +24,14 @@ pub(super) fn resolve(
     let left_out = leave_out(&mut filled, context, &mut problems);
     let known: BTreeMap<String, &BTreeMap<String, String>> =
         outputs.iter().map(|(id, names)| (variable(id), names)).collect();
-    let mut filling =
-        Filling { context, outputs: &known, left_out: &left_out, problems: &mut problems, path: Vec::new() };
+    let mut filling = Filling {
+        parameters: document.parameters(),
+        context,
+        outputs: &known,
+        left_out: &left_out,
+        problems: &mut problems,
+        path: Vec::new(),
+    };
     filling.node(&mut filled);
     let values = check::filled(&filled, &mut problems);
     let values = problems.or(values)?;
@@ -75,6 +83,7 @@ fn stays(step: &Node, context: &Value, problems: &mut Problems) -> bool {
 
 /// Fills in templates where they stand.
 struct Filling<'a> {
+    parameters: &'a [Parameter],
     context: &'a Value,
     outputs: &'a BTreeMap<String, &'a BTreeMap<String, String>>,
     left_out: &'a [LeftOut],
@@ -115,11 +124,20 @@ impl Filling<'_> {
                 }
             }
             Err(reason) => {
-                let hidden = self.path.iter().any(|key| key == "env" || key == "secret");
-                let reason = if hidden { "the reason may hold a secret and is not shown" } else { reason.as_str() };
+                let reason = if self.is_secret(&text) {
+                    "the reason may hold a secret and is not shown"
+                } else {
+                    reason.as_str()
+                };
                 self.problems.add(node.place, format!("this template cannot be filled in: {reason}"), "");
             }
         }
+    }
+
+    fn is_secret(&self, text: &str) -> bool {
+        let references = template::references(text).unwrap_or_default();
+        let named = |parameter: &Parameter| references.contains(&Reference::Parameter(parameter.name.clone()));
+        self.parameters.iter().any(|parameter| parameter.secret && named(parameter))
     }
 
     /// Whether the template names what is not there yet. One that names a step that is left out would wait for ever.

@@ -29,9 +29,11 @@ pub(super) fn schemas() -> Schemas {
 #[must_use]
 pub fn json_schema() -> String {
     let Schemas { mut document, actions } = schemas();
-    allow_templates(&mut document);
+    let words = words(&document["$defs"]);
+    widen_all(&mut document, &words);
     document["title"] = json!("cutover runbook");
     let step = &mut document["$defs"]["Step"];
+    step["properties"]["action"]["type"] = json!("string");
     step["properties"]["action"]["enum"] = actions.iter().map(|(kind, _)| *kind).collect();
     step["allOf"] = actions
         .iter()
@@ -45,17 +47,31 @@ pub fn json_schema() -> String {
     format!("{document:#}\n")
 }
 
-/// Lets editors accept what the reader accepts: a template where a number, a word or a list of texts is wanted, and a number where a
-/// text is.
-fn allow_templates(schema: &mut Value) {
+/// References to those definitions that are a choice of words.
+fn words(definitions: &Value) -> Vec<String> {
+    let is_choice = |schema: &Value| {
+        let options = schema["oneOf"].as_array().into_iter().flatten();
+        schema.get("enum").is_some()
+            || options.clone().count() > 0 && options.clone().all(|option| option["type"] == "string")
+    };
+    let definitions = definitions.as_object().into_iter().flatten();
+    definitions.filter(|(_, schema)| is_choice(schema)).map(|(name, _)| format!("#/$defs/{name}")).collect()
+}
+
+/// Lets editors accept what the reader accepts: a template where a number or a word is wanted, a number where a text is, and one text
+/// where a list of texts is.
+fn widen_all(schema: &mut Value, words: &[String]) {
     match schema {
-        Value::Array(items) => items.iter_mut().for_each(allow_templates),
+        Value::Array(items) => items.iter_mut().for_each(|item| widen_all(item, words)),
         Value::Object(map) => {
-            map.values_mut().for_each(allow_templates);
-            for key in ["properties", "additionalProperties", "items"] {
-                match map.get_mut(key) {
-                    Some(Value::Object(fields)) if key == "properties" => fields.values_mut().for_each(widen),
-                    Some(one @ Value::Object(_)) => widen(one),
+            map.values_mut().for_each(|value| widen_all(value, words));
+            if let Some(Value::String(description)) = map.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
+            for (key, value) in map.iter_mut().filter(|(_, value)| value.is_object()) {
+                match (key.as_str(), value) {
+                    ("properties", Value::Object(fields)) => fields.values_mut().for_each(|field| widen(field, words)),
+                    ("additionalProperties" | "items", value) => widen(value, words),
                     _ => {}
                 }
             }
@@ -64,39 +80,39 @@ fn allow_templates(schema: &mut Value) {
     }
 }
 
-fn widen(schema: &mut Value) {
-    let types: Vec<&str> = match &schema["type"] {
-        Value::String(one) => vec![one],
-        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
+fn widen(schema: &mut Value, words: &[String]) {
+    let mut types: Vec<Value> = match &schema["type"] {
+        Value::Array(several) => several.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
     };
-    let is = |name: &str| types.contains(&name);
-    if is("string") && !is("object") {
-        schema["type"] = json!(["string", "number", "boolean", "null"]);
-    } else if is("array") && schema["items"]["type"].as_array().is_some() {
+    let is = |name: &str| types.iter().any(|known| known == name);
+    let template = json!({ "type": "string", "pattern": TEMPLATE });
+    if is("string") {
+        types.extend([json!("number"), json!("boolean")]);
+        schema["type"] = Value::Array(types);
+    } else if is("array") && !schema["items"]["type"].is_null() {
         or_else(schema, json!({ "type": "string" }));
-    } else if is("integer") || is("number") || is("boolean") || schema.get("$ref").is_some() || has_reference(schema) {
-        or_else(schema, json!({ "type": "string", "pattern": TEMPLATE }));
+    } else if is("integer") || is("number") || is("boolean") || refers_to(schema, words) {
+        or_else(schema, template);
     }
 }
 
-fn has_reference(schema: &Value) -> bool {
-    schema["anyOf"].as_array().is_some_and(|options| options.iter().any(|option| option.get("$ref").is_some()))
+fn refers_to(schema: &Value, words: &[String]) -> bool {
+    let options = schema["anyOf"].as_array().into_iter().flatten();
+    let mut references = options.chain([schema]).filter_map(|option| option["$ref"].as_str());
+    references.any(|reference| words.iter().any(|word| word == reference))
 }
 
-/// `schema`, or the other one; its description stays where editors look for it.
+/// `schema` or `other`, with description and default where editors look for them.
 fn or_else(schema: &mut Value, other: Value) {
     let mut former = schema.take();
-    let mut description = Value::Null;
-    let mut default = Value::Null;
-    if let Some(map) = former.as_object_mut() {
-        description = map.remove("description").unwrap_or_default();
-        default = map.remove("default").unwrap_or_default();
-    }
+    let described: Vec<(&str, Value)> = ["description", "default"]
+        .into_iter()
+        .filter_map(|key| Some((key, former.as_object_mut()?.remove(key)?)))
+        .collect();
     *schema = json!({ "anyOf": [former, other] });
-    for (key, value) in [("description", description), ("default", default)] {
-        if !value.is_null() {
-            schema[key] = value;
-        }
+    for (key, value) in described {
+        schema[key] = value;
     }
 }

@@ -1,18 +1,15 @@
 //! The runbooks behind `cutover copy` and `cutover verify`: a run of them is a run like any other.
 
-use super::settings::{Copy, Settings, Truncate, Verify};
+use super::settings::{Copy, Settings, Verify};
 use super::{Gate, Runbook, Service, Source, Step, StepId, Target, TransferOptions};
 use std::path::Path;
 
-/// The text of a runbook that copies `sqlite` as it stands into the target of `DATABASE_URL`: the step `copy`, and with `keep_undo` before
-/// it `truncate`, which saves the target's rows so that `rollback` can put them back.
+/// The text of a runbook that copies `sqlite` as it stands into the target of `DATABASE_URL`, in the one step `copy`. With `keep_undo` that
+/// step saves the target's rows first, so that `rollback` can put them back.
 #[must_use]
 pub fn copy(sqlite: &Path, options: &TransferOptions, keep_undo: bool) -> String {
     let copy = Copy { jobs: options.jobs, keep_undo, freeze: true };
-    let mut steps = vec![step("copy", Settings::Copy(copy))];
-    if keep_undo {
-        steps.insert(0, step("truncate", Settings::Truncate(Truncate::default())));
-    }
+    let steps = vec![step("copy", Settings::Copy(copy))];
     runbook("copy", "Loads data into the schema that stands there.", sqlite, options, steps)
 }
 

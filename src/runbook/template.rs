@@ -12,6 +12,9 @@ pub(super) const TARGET: &[&str] = &["host", "port", "database", "user"];
 /// Names that no parameter can have.
 pub(super) const RESERVED: &[&str] = &["target", "steps", "range", "dict", "namespace", "debug", "loop", "self"];
 
+/// Begins the delimiters of comments, so that there are none: YAML has its own, and `{#` is shell.
+const COMMENT: char = '\u{1}';
+
 /// Something that a template names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reference {
@@ -111,18 +114,16 @@ pub(super) fn escape(text: &str) -> String {
         return text.to_owned();
     }
     let mut escaped = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        escaped.push_str(&rest[..at]);
-        let after = &rest[at + 1..];
-        if after.starts_with(['{', '%']) {
-            escaped.push_str("{{ '{' }}");
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let opens = character == '{' && matches!(characters.peek(), Some('{' | '%'));
+        if opens || character == COMMENT {
+            escaped.push_str(&format!("{{{{ '{character}' }}}}"));
         } else {
-            escaped.push('{');
+            escaped.push(character);
         }
-        rest = after;
     }
-    escaped + rest
+    escaped
 }
 
 fn detail(error: &Error) -> String {
@@ -133,8 +134,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let mut syntax = SyntaxConfig::builder();
-    // No template comments: YAML has its own, and `${#x}` is shell.
-    syntax.keep_trailing_newline(true).comment_delimiters("\u{1}(", "\u{1})");
+    syntax.keep_trailing_newline(true).comment_delimiters(format!("{COMMENT}("), format!("{COMMENT})"));
     if let Ok(syntax) = syntax.build() {
         environment.set_syntax(syntax);
     }
@@ -175,7 +175,15 @@ mod tests {
 
     #[test]
     fn escaped_text_comes_out_as_it_was() {
-        for text in ["{{ x }}", "{% raw %}", "{{{", "a {{ '{' }} b", "{#{{", "docker ps --format '{{.Names}}'\n\n"] {
+        for text in [
+            "{{ x }}",
+            "{% raw %}",
+            "{{{",
+            "a {{ '{' }} b",
+            "{#{{",
+            "\u{1}( {{ \u{1})",
+            "docker ps --format '{{.Names}}'\n\n",
+        ] {
             assert_eq!(render(&escape(text), &context! {}).unwrap(), text);
         }
     }

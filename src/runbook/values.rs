@@ -166,7 +166,7 @@ impl Gathering<'_> {
 
     /// The outer none: a file was named and cannot be read, and that has been said.
     fn search_environment(&mut self, variable: &str) -> Option<Option<SecretString>> {
-        if let Some(value) = (self.env)(variable) {
+        if let Some(value) = (self.env)(variable).filter(|value| !value.is_empty()) {
             return Some(Some(SecretString::from(value)));
         }
         let Some(file) = (self.env)(&format!("{variable}_FILE")) else {

@@ -105,7 +105,7 @@ pub struct Truncate {}
 pub struct Copy {
     /// Connections; one (the default) is a single transaction.
     pub jobs: Option<usize>,
-    /// Whether a stand-alone copy saves the target's rows first.
+    /// Save the target's rows first, as `truncate` does: for runs without such a step.
     pub keep_undo: bool,
     /// Take the source file as it stands now and freeze it first: for runs without a `snapshot` step.
     pub freeze: bool,

@@ -15,7 +15,7 @@ impl App {
         match (&self.snapshot.question, self.snapshot.state) {
             (Some(Question::Gate { step, typed }), _) => Some(self.ask_gate(self.step(step)?, typed.as_deref())),
             (Some(Question::Failure { step }), _) => Some(self.ask_failure(self.step(step)?)),
-            (Some(Question::LateWrites { rows }), _) => Some(self.ask_late_writes(*rows)),
+            (Some(Question::LateWrites { rows, to }), _) => Some(self.ask_late_writes(*rows, to.as_ref())),
             (None, RunState::Ready | RunState::Interrupted) => Some(self.ask_start()),
             _ => None,
         }
@@ -143,20 +143,19 @@ impl App {
         dialog.choice("Roll back", needs, Then::Send(rollback))
     }
 
-    fn ask_late_writes(&self, rows: u64) -> Dialog {
-        let to = self.rollback_to.clone();
+    fn ask_late_writes(&self, rows: u64, to: Option<&StepId>) -> Dialog {
         let name = self.figures().name_to_type();
         let file = format!("{}/late-writes.jsonl", self.snapshot.run_dir);
-        let rollback = |writes| Then::Send(Command::Rollback { to: to.clone(), writes });
+        let rollback = |writes| Then::Send(Command::Rollback { to: to.cloned(), writes });
         let export = Dialog::new("Export the late writes, then roll back?", Tone::Warn)
             .fact("rows", format::exact(rows))
-            .fact("then", self.words_for_target(to.as_ref()))
+            .fact("then", words_for_target(to))
             .field("file to write them to")
             .prefilled(file)
             .choice("Export and roll back", Needs::Text, rollback(LateWrites::Export(std::path::PathBuf::new())));
         let lose = Dialog::new("Lose the late writes?", Tone::Danger)
             .loud("lost", format!("{}, for good", format::plural(rows, "row", "rows")))
-            .fact("then", self.words_for_target(to.as_ref()))
+            .fact("then", words_for_target(to))
             .field(format!("type {name} to lose them"))
             .choice("Lose them and roll back", Needs::Name(name.clone()), rollback(LateWrites::Lose));
         Dialog::new("Going back would lose writes", Tone::Danger)
@@ -164,10 +163,6 @@ impl App {
             .fact("choose", "export them to a file first, or lose them; nothing has been taken back yet")
             .choice("Export…", Needs::Nothing, Then::Ask(Box::new(export)))
             .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(lose)))
-    }
-
-    fn words_for_target(&self, to: Option<&StepId>) -> String {
-        to.map_or("all steps are taken back".to_owned(), |step| format!("steps are taken back down to {step}"))
     }
 
     /// Whether to leave, while the run is under way.
@@ -238,6 +233,10 @@ impl App {
 }
 
 const POLICIES: [Policy; 4] = [Policy::Stop, Policy::Null, Policy::Replace, Policy::SkipRow];
+
+fn words_for_target(to: Option<&StepId>) -> String {
+    to.map_or("all steps are taken back".to_owned(), |step| format!("steps are taken back down to {step}"))
+}
 
 /// A policy's name, as in the runbook.
 pub(in crate::tui) fn policy_name(policy: Policy) -> &'static str {

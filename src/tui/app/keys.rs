@@ -70,10 +70,8 @@ impl App {
             Answer::Leave => vec![Intent::Leave],
             Answer::Taken(text) => self.show_rows(RowPick::Key(text)),
             Answer::Send(command) => {
-                match &command {
-                    Command::Rollback { to, .. } => self.rollback_to.clone_from(to),
-                    Command::Quit => self.quitting = true,
-                    _ => {}
+                if command == Command::Quit {
+                    self.quitting = true;
                 }
                 self.run.chosen = None;
                 vec![Intent::Command(command)]

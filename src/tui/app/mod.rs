@@ -165,8 +165,6 @@ pub struct App {
     pub(super) rates: Rates,
     /// Why the last key did nothing, or what it did where that cannot be seen.
     pub(super) note: Option<String>,
-    /// The step that the last rollback asked for, should the engine ask back about late writes.
-    pub(super) rollback_to: Option<crate::runbook::StepId>,
     pub(super) quitting: bool,
     pub(super) read_only: bool,
     pub(super) engine_gone: bool,
@@ -192,7 +190,6 @@ impl App {
             filters: Default::default(),
             rates: Rates::default(),
             note: None,
-            rollback_to: None,
             quitting: false,
             read_only: false,
             engine_gone: false,

@@ -1,0 +1,433 @@
+//! PostgreSQL's own text input is the oracle: for every generated text the encoder either appends the bytes that the server's send
+//! function gives for the same input, or both refuse. Where the encoder reads less on purpose, it may refuse what the server takes, but
+//! never disagree. What it appends is then loaded by binary COPY and read back.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use cutover::schema::{IntervalFields, Rules, Type, TypeKind};
+use cutover::transfer::encode::{Encoded, Encoder};
+use futures_util::{SinkExt as _, TryStreamExt as _};
+use proptest::prelude::Rng as _;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+use rusqlite::types::ValueRef;
+use tokio_postgres::{Client, NoTls};
+
+/// Texts of each pattern.
+const TEXTS: usize = 1200;
+
+struct Case {
+    sql: &'static str,
+    kind: TypeKind,
+    send: &'static str,
+    /// Patterns on which encoder and server must agree, both ways.
+    same: &'static [&'static str],
+    /// Patterns on which the encoder may refuse more, but not otherwise differ.
+    stricter: &'static [&'static str],
+}
+
+fn case(
+    sql: &'static str,
+    kind: TypeKind,
+    send: &'static str,
+    same: &'static [&'static str],
+    stricter: &'static [&'static str],
+) -> Case {
+    Case { sql, kind, send, same, stricter }
+}
+
+const INTEGER: &[&str] = &[
+    r"[ \t]{0,2}[+-]?[0-9]{1,6}[ \n]{0,2}",
+    r"-?(3276[0-9]|214748364[0-9]|922337203685477580[0-9])",
+    r"[+-]?[0-9]{1,20}",
+    r"[0-9 .ex+-]{0,5}",
+    "",
+];
+const DECIMAL: &[&str] = &[
+    r"[+-]?[0-9]{0,12}\.?[0-9]{0,12}",
+    r"-?[0-9]{1,4}\.?[0-9]{0,6}[eE][+-]?[0-9]{1,3}",
+    r"-?[0-9]{1,30}\.[0-9]{1,30}",
+    r"[ ]?[+-]?(nan|NaN|inf|Infinity|infinity|-inf) ?",
+    r"-?0{0,5}(9|99|999|9999){1,4}\.?(9|99|5|4|0){0,5}",
+    r"[0-9.eE+-]{0,6}",
+    r"1e[0-9]{1,6}",
+    r"1e-[0-9]{1,6}",
+    r"-?[0.]{0,8}[0-9]?",
+];
+const DATE: &[&str] = &[
+    r"(0001|1582|1899|1900|1999|2000|2023|2024|9999)-(0?[1-9]|1[0-3]|00)-([0-2]?[0-9]|3[0-2])",
+    r"[0-9]{4}-02-(28|29|30)",
+    r"(4713|4714|4715|0001|0044)-(01|11|12)-(01|23|24|25) BC",
+    r"[0-9]{5}-0[1-9]-[01][1-9]",
+    r"(29427[5-8]|587489[678])-(01|12)-(01|31)",
+    r"(infinity|-infinity|Infinity)",
+    "",
+];
+const CLOCK: &str = r"([01]?[0-9]|2[0-5]):[0-6]?[0-9](:([0-5]?[0-9]|60|61)(\.[0-9]{1,9})?)?";
+const STAMP: &[&str] = &[
+    r"(0001|1970|1999|2000|2024|9999)-(02|12)-(28|29|31)[ T]([01][0-9]|2[0-4]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{1,9})?",
+    r"2[0-9]{3}-0[1-9]-[01][1-9][ T][0-9]{1,2}:[0-9]{1,2}",
+    r"2024-01-0[1-9] 23:59:59\.9999[0-9]{3,6}",
+    r"2024-01-01 00:00:00\.[0-9]{5}(5|50|500|49|51|5000001|4999999)",
+    r"(24:00:00|2024-01-01 24:00:0[01]|2024-12-31 24:00)",
+    r"(4714-11-2[345] 0[0-9]:00:00 BC|29427[67]-(12|01)-(31|01) [0-9]{2}:59:59\.99999[0-9]{1,2})",
+];
+const ZONED: &[&str] = &[
+    r"(0001|2024|9999)-01-0[1-9][ T]0[0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,7})? ?([+-](0[0-9]|1[0-6])(:?[0-7][0-9])?|Z|z|UTC|GMT)",
+    r"2024-01-0[1-9] 00:00:00[+-][0-9]{1,4}",
+    r"2024-01-0[1-9] 00:00:00[+-][01][0-9]:[0-9]{2}:[0-9]{2}",
+    r"2024-0[17]-01 12:00:00 (UTC|UT|GMT|ZULU|WET|WEST|BST|CET|CEST|EET|EEST|JST|KST|AEST|AEDT|EST|EDT|CST|CDT|MST|MDT|PST|PDT|cet|XYZ)",
+    r"4714-11-2[345] 0[0-9]:00:00\+0[0-9] BC",
+    r"2024-06-01 12:00(Z|\+02)",
+];
+const INTERVAL: &[&str] = &[
+    r"-?[0-9]{1,3} days?,? [+-]?[0-9]{1,2}:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,8})?",
+    r"-?[0-9]{1,4} [0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?",
+    r"[+-]?[0-9]{1,7}:[0-6]?[0-9](:[0-6]?[0-9](\.[0-9]{1,8})?)?",
+    r"(@ )?-?[0-9]{1,3} years? -?[0-9]{1,2} mons? -?[0-9]{1,5} days? -?[0-9]{2}:[0-5][0-9]:[0-5][0-9]( ago)?",
+    r"@ ([0-9]{1,3} hours )?([0-9]{1,3} mins )?[0-9]{1,2}(\.[0-9]{1,7})? secs( ago)?",
+    r"-?[0-9]{1,3}(\.[0-9]{1,9})? ?(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|ms|us|milliseconds?|microseconds?|msec)",
+    r"-?[0-9]{1,9} (years?|y|months?|mons?|weeks?|w|days?)",
+    r"P-?[0-9]{1,3}DT-?[0-9]{1,2}H-?[0-9]{1,2}M-?[0-9]{1,2}(\.[0-9]{6})?S",
+    r"P([0-9]{1,3}Y)?([0-9]{1,3}M)?([0-9]{1,2}W)?([0-9]{1,3}D)?T[0-9]{1,3}H",
+    r"PT[0-9]{1,6}(\.[0-9]{1,7})?[HMS]",
+    r"[+-]?[0-9]{1,3}-[0-9]{1,2}( -?[0-9]{1,2} [0-9]{1,2}:[0-9]{2}:[0-9]{2})?",
+    r"[0-9]{1,2}h[0-9]{1,2}m[0-9]{1,2}(\.[0-9]{1,3})?s",
+    r"(106751991 days 04:00:54\.77580[0-9]|2562047788:00:54\.77580[0-9]|-2562047788:00:54\.77580[0-9])",
+    r"214748364[789] (days|mons)",
+    "",
+];
+const JSON: &[&str] = &[
+    r#"[ \n]?(\{"[a-c]{0,2}": ?(1|-0|1\.50|2e3|true|null|"x\\u00e9\\n"|\[\]|\{\})(,"[a-c]{0,2}":[0-9]{1,3})?\}) ?"#,
+    r#"\[(-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,4})?([eE][+-]?[0-9]{1,3})?,){0,4}(0|null)\]"#,
+    r#""(\\u[dD][89abcdEF][0-9a-f]{2}|\\u[0-9a-f]{4}|\\["\\/bfnrt]|[a-zé𝄞 ]){0,5}""#,
+    r#"[\[\]{}",:0-9a-fntruelsE+.\\ -]{0,8}"#,
+    r#"(\[|\{"a":){1,4}1[\]}]{1,4}"#,
+    r#"-?[0-9]{1,3}(\.[0-9]{0,2})?([eE][+-]?[0-9]{0,6})?"#,
+    "(true|false|null|nul|TRUE)",
+];
+const TEXT: &[&str] = &[r"[a-zé€𝄞 ]{0,14}", r"[ab]{0,3} {0,9}", r"\PC{0,16}"];
+
+fn cases() -> Vec<Case> {
+    let rounded = |digits| Some(digits);
+    let second = IntervalFields { precision: Some(2), range: None };
+    let mut cases = vec![
+        case(
+            "boolean",
+            TypeKind::Bool,
+            "boolsend",
+            &[r" ?(tr?u?e?|fa?l?s?e?|ye?s?|no?|of?f?|on|[TFYN01]|TRUE|False)[ \n]?", r"[a-z01 ]{0,4}"],
+            &[],
+        ),
+        case("smallint", TypeKind::Int2, "int2send", INTEGER, &[]),
+        case("integer", TypeKind::Int4, "int4send", INTEGER, &[]),
+        case("bigint", TypeKind::Int8, "int8send", INTEGER, &[]),
+        case("real", TypeKind::Float4, "float4send", DECIMAL, &[]),
+        case("double precision", TypeKind::Float8, "float8send", DECIMAL, &[]),
+        case("numeric", TypeKind::Numeric(None), "numeric_send", DECIMAL, &[]),
+        case("numeric(10,2)", TypeKind::Numeric(Some((10, 2))), "numeric_send", DECIMAL, &[]),
+        case("numeric(4,4)", TypeKind::Numeric(Some((4, 4))), "numeric_send", DECIMAL, &[]),
+        case("numeric(5,0)", TypeKind::Numeric(Some((5, 0))), "numeric_send", DECIMAL, &[]),
+        case("numeric(3,-2)", TypeKind::Numeric(Some((3, -2))), "numeric_send", DECIMAL, &[]),
+        case("numeric(2,6)", TypeKind::Numeric(Some((2, 6))), "numeric_send", DECIMAL, &[]),
+        case("text", TypeKind::Text, "textsend", TEXT, &[]),
+        case("varchar(10)", TypeKind::Varchar(Some(10)), "varcharsend", TEXT, &[]),
+        case("character(6)", TypeKind::Char(6), "bpcharsend", TEXT, &[]),
+        case("name", TypeKind::Name, "namesend", TEXT, &[]),
+        case(
+            "uuid",
+            TypeKind::Uuid,
+            "uuid_send",
+            &[
+                r"[0-9a-fA-F]{32}",
+                r"\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9A-F]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?",
+                r"([0-9a-f]{4}-){7}[0-9a-f]{4}-?",
+                r"([0-9a-f]{2}-){15}[0-9a-f]{2}",
+                r"[0-9a-g{}-]{30,34}",
+            ],
+            &[],
+        ),
+        case("date", TypeKind::Date, "date_send", DATE, &[]),
+        case("time", TypeKind::Time(None), "time_send", &[CLOCK, r"23:59:59\.9999[0-9]{1,6}"], &[]),
+        case("time(2)", TypeKind::Time(rounded(2)), "time_send", &[CLOCK], &[]),
+        case(
+            "timetz",
+            TypeKind::TimeTz(None),
+            "timetz_send",
+            &[r"[01][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,7})?([+-](0[0-9]|1[0-6])(:?[0-5][0-9])?|Z| UTC)?"],
+            &[],
+        ),
+        case("timestamp", TypeKind::Timestamp(None), "timestamp_send", STAMP, &[]),
+        case("timestamp(0)", TypeKind::Timestamp(rounded(0)), "timestamp_send", STAMP, &[]),
+        case("timestamp(3)", TypeKind::Timestamp(rounded(3)), "timestamp_send", STAMP, &[]),
+        case("timestamptz", TypeKind::TimestampTz(None), "timestamptz_send", STAMP, &[]),
+        case("timestamptz(6)", TypeKind::TimestampTz(rounded(6)), "timestamptz_send", ZONED, &[]),
+        case("interval", TypeKind::Interval(IntervalFields::default()), "interval_send", INTERVAL, &[]),
+        case("interval(2)", TypeKind::Interval(second), "interval_send", INTERVAL, &[]),
+        case("json", TypeKind::Json, "json_send", JSON, &[]),
+        case("jsonb", TypeKind::Jsonb, "jsonb_send", JSON, &[]),
+        case(
+            "inet",
+            TypeKind::Inet,
+            "inet_send",
+            &[
+                r"[0-9]{1,2}(\.(0|[1-9][0-9]|25[0-9])){3}(/[0-9]{1,2})?",
+                r"[1-9a-f][0-9a-f]{0,3}(:[0-9a-f]{1,4}){7}(/[0-9]{1,3})?",
+                r"(::|::1|fe80::[0-9a-f]{1,4}|::ffff:10\.0\.0\.[1-9])(/[1-9][0-9]{0,2})?",
+            ],
+            &[r"[0-9.:/a-f]{0,12}"],
+        ),
+        case(
+            "cidr",
+            TypeKind::Cidr,
+            "cidr_send",
+            &[
+                r"10\.[0-9]\.0\.0/(8|16|24|32|33)",
+                r"[1-9]{1,2}\.1\.1\.[0-9]",
+                r"(fe80::|fe80:[0-9]::|::)/(10|32|64|128|129)",
+            ],
+            &[r"[0-9.:/a-f]{0,12}"],
+        ),
+        case(
+            "macaddr",
+            TypeKind::Macaddr,
+            "macaddr_send",
+            &[
+                r"([0-9a-f]{2}:){5}[0-9A-F]{2}",
+                r"([0-9a-f]{2}-){5}[0-9a-f]{2}",
+                r"([0-9a-f]{4}\.){2}[0-9a-f]{4}",
+                r"[0-9a-f]{12}",
+            ],
+            &[r"[0-9a-f:.-]{10,18}"],
+        ),
+        case(
+            "macaddr8",
+            TypeKind::Macaddr8,
+            "macaddr8_send",
+            &[
+                r"([0-9a-f]{2}:){7}[0-9A-F]{2}",
+                r"([0-9a-f]{2}-){5}[0-9a-f]{2}",
+                r"([0-9a-f]{4}\.){3}[0-9a-f]{4}",
+                r"[0-9a-f]{16}",
+            ],
+            &[r"[0-9a-f:.-]{10,24}"],
+        ),
+        case("bit(9)", TypeKind::Bit(9), "bit_send", &["[01]{8,10}", "[01]{9}", "[012]{9}"], &["[bx01]{0,10}"]),
+        case("varbit(12)", TypeKind::Varbit(Some(12)), "varbit_send", &["[01]{0,14}"], &["[bx01f]{0,10}"]),
+        case(
+            "mood",
+            TypeKind::Enum(vec!["sad".into(), "ok".into(), "very happy".into()]),
+            "enum_send",
+            &["(sad|ok|very happy)", "(Sad|ok |sadd|)"],
+            &[],
+        ),
+        case(
+            "integer[]",
+            array(TypeKind::Int4, 23),
+            "array_send",
+            &[
+                r"\{[0-9]{1,3}(, ?-?[0-9]{1,3}){0,4} ?\}",
+                r"\{\{[0-9],[0-9]\},\{[0-9],(NULL|[0-9])\}\}",
+                r"\{(null|NULL|x|)(,1)?\}",
+                r"\{\}",
+            ],
+            &[r"[{},0-9 ]{0,10}"],
+        ),
+        case(
+            "text[]",
+            array(TypeKind::Text, 25),
+            "array_send",
+            &[r#"\{("[a-c, {}é]{0,4}"|[a-z]{1,3}|NULL|"null"|"\\"x\\\\")(,("[a-c ]{0,4}"|[a-z]{1,3} ?[a-z])){0,3}\}"#],
+            &[r#"[{},"a-c\\ ]{0,10}"#],
+        ),
+    ];
+    for text in [DATE, STAMP, ZONED, INTERVAL].concat() {
+        let (sql, kind, send) = if INTERVAL.contains(&text) {
+            ("interval", TypeKind::Interval(IntervalFields::default()), "interval_send")
+        } else {
+            ("timestamptz", TypeKind::TimestampTz(None), "timestamptz_send")
+        };
+        let pattern: &'static [&'static str] = Box::leak(vec![text].into_boxed_slice());
+        cases.push(case(sql, kind, send, &[], pattern));
+    }
+    cases
+}
+
+fn array(kind: TypeKind, oid: u32) -> TypeKind {
+    TypeKind::Array(Box::new(Type { oid, name: String::new(), kind, domain: false }))
+}
+
+fn encoder(kind: TypeKind) -> Encoder {
+    Encoder::new(&Type { oid: 0, name: String::new(), kind, domain: false }, &Rules::default()).unwrap()
+}
+
+fn texts(runner: &mut TestRunner, patterns: &[&str]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for pattern in patterns {
+        let strategy = proptest::string::string_regex(pattern).unwrap();
+        texts.extend((0..TEXTS).map(|_| strategy.new_tree(runner).unwrap().current()));
+    }
+    texts.retain(|text| !text.contains('\0'));
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+/// One or two characters taken out, doubled, swapped or replaced.
+fn broken(runner: &mut TestRunner, texts: &[String]) -> Vec<String> {
+    let mut random = || runner.rng().next_u32() as usize;
+    let mut broken: Vec<String> = texts
+        .iter()
+        .map(|text| {
+            let mut characters: Vec<char> = text.chars().collect();
+            for _ in 0..=random() % 2 {
+                let at = random() % (characters.len() + 1);
+                let other = [' ', '0', '9', '-', '+', ':', '.', 'T', 'Z', 'e', ',', 'x'][random() % 12];
+                match random() % 4 {
+                    0 if at < characters.len() => drop(characters.remove(at)),
+                    1 if at < characters.len() => characters[at] = other,
+                    2 if at + 1 < characters.len() => characters.swap(at, at + 1),
+                    _ => characters.insert(at, other),
+                }
+            }
+            characters.into_iter().collect()
+        })
+        .collect();
+    broken.sort();
+    broken.dedup();
+    broken
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("set timezone = 'UTC'; create type mood as enum ('sad', 'ok', 'very happy')").await.unwrap();
+    client
+}
+
+/// What the server makes of each text: its binary form, or nothing.
+async fn oracle(client: &Client, case: &Case, texts: &[String]) -> Vec<Option<Vec<u8>>> {
+    let function = format!(
+        "create or replace function pg_temp.probe(inputs text[]) returns bytea[] language plpgsql as $$
+         declare v {}; answers bytea[] := '{{}}'; i int;
+         begin
+           for i in 1 .. coalesce(array_length(inputs, 1), 0) loop
+             begin v := inputs[i]; answers[i] := {}(v);
+             exception when others then answers[i] := null; end;
+           end loop;
+           return answers;
+         end $$",
+        case.sql, case.send
+    );
+    client.batch_execute(&function).await.unwrap();
+    let row = client.query_one("select pg_temp.probe($1)", &[&texts]).await.unwrap();
+    row.get(0)
+}
+
+fn encoded(encoder: &Encoder, text: &str) -> Option<Vec<u8>> {
+    let mut payload = Vec::new();
+    match encoder.encode(ValueRef::Text(text.as_bytes()), &mut payload) {
+        Ok(kind) => {
+            assert_eq!(kind, Encoded::Value, "{text:?}");
+            Some(payload)
+        }
+        Err(misfit) => {
+            assert!(payload.is_empty() && !misfit.reason.is_empty());
+            None
+        }
+    }
+}
+
+/// Texts that the encoder takes though the server does not: the tables of `tests/encode_rules.rs` say which and why.
+fn extends(case: &Case, text: &str) -> bool {
+    match case.kind {
+        TypeKind::Interval(_) => {
+            text.trim().starts_with("-P")
+                || text.trim().trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
+/// jsonb is compared as a value: the server sends its own spelling of it.
+fn same(case: &Case, ours: &[u8], theirs: &[u8]) -> bool {
+    if case.kind != TypeKind::Jsonb {
+        return ours == theirs;
+    }
+    let canonical = |payload: &[u8]| {
+        let mut out = Vec::new();
+        cutover::digest::canonical::put_json(&payload[1..], &mut out).unwrap();
+        out
+    };
+    canonical(ours) == canonical(theirs)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agrees_with_the_server_on_every_text() {
+    let client = connect(&support::database()).await;
+    let mut runner = TestRunner::deterministic();
+    let (mut compared, mut accepted, mut wrong) = (0, 0, Vec::new());
+    for case in cases() {
+        let encoder = encoder(case.kind.clone());
+        let must_agree = texts(&mut runner, case.same);
+        let mut may_refuse = texts(&mut runner, case.stricter);
+        may_refuse.extend(broken(&mut runner, &must_agree));
+        may_refuse.extend(broken(&mut runner, &may_refuse.clone()));
+        let mut payloads = Vec::new();
+        for (strict, texts) in [(true, must_agree), (false, may_refuse)] {
+            let answers = oracle(&client, &case, &texts).await;
+            for (text, theirs) in texts.iter().zip(answers) {
+                let ours = encoded(&encoder, text);
+                compared += 1;
+                accepted += usize::from(ours.is_some());
+                let agree = match (&ours, &theirs) {
+                    (Some(ours), Some(theirs)) => same(&case, ours, theirs),
+                    (None, None) => true,
+                    (None, Some(_)) => !strict,
+                    (Some(_), None) => false,
+                };
+                if !agree && !extends(&case, text) {
+                    wrong.push(format!("{} {text:?}: ours {ours:02x?}, the server's {theirs:02x?}", case.sql));
+                }
+                payloads.extend(ours);
+            }
+        }
+        load_and_read_back(&client, &case, &payloads, &mut wrong).await;
+    }
+    println!("{compared} texts compared, {accepted} of them accepted");
+    assert!(accepted > 20_000, "only {accepted} texts were accepted");
+    let shown: Vec<_> = wrong.iter().take(60).collect();
+    assert!(wrong.is_empty(), "{} differences, the first of them:\n{shown:#?}", wrong.len());
+}
+
+async fn load_and_read_back(client: &Client, case: &Case, payloads: &[Vec<u8>], wrong: &mut Vec<String>) {
+    client.batch_execute(&format!("drop table if exists loaded; create table loaded (v {})", case.sql)).await.unwrap();
+    let mut stream = BytesMut::from(&b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"[..]);
+    for payload in payloads {
+        stream.put_i16(1);
+        stream.put_i32(payload.len() as i32);
+        stream.put_slice(payload);
+    }
+    stream.put_i16(-1);
+    let sink = client.copy_in::<_, Bytes>("copy loaded from stdin (format binary)").await.unwrap();
+    futures_util::pin_mut!(sink);
+    sink.send(stream.freeze()).await.unwrap();
+    if let Err(error) = sink.finish().await {
+        wrong.push(format!("{}: binary COPY refused: {error:?}", case.sql));
+        return;
+    }
+    let chunks: Vec<Bytes> =
+        client.copy_out("copy loaded to stdout (format binary)").await.unwrap().try_collect().await.unwrap();
+    let all = chunks.concat();
+    let mut rest = &all[19..];
+    for payload in payloads {
+        let length = u32::from_be_bytes(rest[2..6].try_into().unwrap()) as usize;
+        let read = &rest[6..6 + length];
+        if !same(case, payload, read) {
+            wrong.push(format!("{}: sent {payload:02x?}, read back {read:02x?}", case.sql));
+        }
+        rest = &rest[6 + length..];
+    }
+}

@@ -39,6 +39,11 @@ fn put(fields: IntervalFields, parts: Parts, out: &mut Vec<u8>) -> Result<Encode
     let (Ok(micros), Ok(days), Ok(months)) = narrowed else {
         return misfit("beyond what an interval holds (2^31 days or months, 2^63 microseconds)");
     };
+    // the server's own rounding overflows in the last second, and its input refuses -2^63
+    let margin = if fields.precision.is_some_and(|digits| digits < 6) { 1_000_000 } else { 0 };
+    if micros.checked_abs().is_none_or(|size| size > i64::MAX - margin) {
+        return misfit("the time of day part is beyond what an interval holds");
+    }
     if let Some(range) = fields.range {
         fits_range(range, months, days, micros)?;
     }

@@ -148,7 +148,11 @@ impl<'a> Reader<'a> {
         let number = Number { whole: sign * whole, fraction: sign as f64 * fraction };
         self.gap();
         let unit = if self.rest.first().is_some_and(u8::is_ascii_alphabetic) {
-            unit(self.word())?
+            let word = self.word();
+            let next = self.rest.first();
+            let joined = matches!(word, [b'y' | b'd' | b'h' | b'm' | b's']) && next.is_some_and(u8::is_ascii_digit);
+            let ends = joined || next.is_none_or(|byte| matches!(byte, b' ' | b',' | b'\t'));
+            unit(word).filter(|_| ends)?
         } else {
             (fraction == 0.0 && self.clock_follows()).then_some(Unit::Day)?
         };

@@ -140,8 +140,11 @@ impl Cursor<'_> {
     fn clock(&mut self) -> Result<i64, Bad> {
         let hour = self.number(1, 2).ok_or(Bad::Form)?;
         let minute = self.take(b':').then(|| self.number(1, 2)).flatten().ok_or(Bad::Form)?;
-        let second = if self.take(b':') { self.number(1, 2).ok_or(Bad::Form)? } else { 0 };
-        let fraction = self.fraction()?;
+        let (mut second, mut fraction) = (0, 0);
+        if self.take(b':') {
+            second = self.number(1, 2).ok_or(Bad::Form)?;
+            fraction = self.fraction()?;
+        }
         let micros = ((hour * 60 + minute) * 60 + second) * SECOND + fraction;
         if minute > 59 || second > 60 || micros > DAY { Err(Bad::NoSuchTime) } else { Ok(micros) }
     }
@@ -162,8 +165,12 @@ impl Cursor<'_> {
         self.blanks();
         let seconds = match self.rest {
             [b'+' | b'-', ..] => {
+                let go =
+                    matches!(self.rest, [_, a, b, c, d, b' ', ..] if [a, b, c, d].into_iter().all(u8::is_ascii_digit));
                 let seconds = self.offset()?;
-                self.go_suffix()?;
+                if go {
+                    self.go_suffix()?;
+                }
                 seconds
             }
             [byte, ..] if byte.is_ascii_alphabetic() => {
@@ -205,7 +212,8 @@ impl Cursor<'_> {
         Ok(if west { -seconds } else { seconds })
     }
 
-    /// What Go's `time.Time` writes after the offset: the zone's name or the offset again, and the monotonic clock's reading.
+    /// What Go's `time.Time` writes after an offset of four digits: the zone's name or the offset again, and the monotonic clock's
+    /// reading.
     fn go_suffix(&mut self) -> Result<(), Bad> {
         let before = self.rest;
         if !self.blanks() {
@@ -213,9 +221,12 @@ impl Cursor<'_> {
         }
         if matches!(self.rest, [b'+' | b'-', ..]) {
             self.offset()?;
-        } else if self.rest.first().is_some_and(u8::is_ascii_uppercase) && is_era(self.word()) {
-            self.rest = before;
-            return Ok(());
+        } else {
+            let word = self.word();
+            if word.len() < 3 || !word.iter().all(u8::is_ascii_uppercase) {
+                self.rest = before;
+                return Ok(());
+            }
         }
         self.monotonic();
         Ok(())
@@ -272,7 +283,6 @@ fn abbreviation(word: &[u8]) -> Option<i32> {
         (b"UT", 0),
         (b"ZULU", 0),
         (b"WET", 0),
-        (b"WEST", 1),
         (b"BST", 1),
         (b"CET", 1),
         (b"CEST", 2),

@@ -82,7 +82,9 @@ fn special(limit: Limit, sign: u16, out: &mut Vec<u8>) -> Result<(), Misfit> {
     if let (Some((precision, scale)), true) = (limit, sign != NAN) {
         return misfit(format!("numeric({precision},{scale}) cannot hold an infinite value"));
     }
-    for word in [0, 0, sign, 0] {
+    // numeric_send shows the infinities with this scale, out of bits that they share; numeric_recv looks at the sign only
+    let scale = if sign == NAN { 0 } else { 0x20 };
+    for word in [0, 0, sign, scale] {
         out.extend_from_slice(&u16::to_be_bytes(word));
     }
     Ok(())
@@ -175,10 +177,10 @@ impl<'a> Decimal<'a> {
     }
 
     fn put(&self, limit: Limit, out: &mut Vec<u8>) -> Result<(), Overflow> {
+        self.bounded()?;
         let start = out.len();
         out.extend_from_slice(&[0; 8]);
         let Some((precision, scale)) = limit else {
-            self.bounded()?;
             let weight = self.put_groups(self.len(), out);
             finish(start, weight, self.negative, self.scale(), out);
             return Ok(());

@@ -359,8 +359,18 @@ fn extends(case: &Case, text: &str) -> bool {
             text.trim().trim_start_matches('-').starts_with('P')
                 || text.trim().trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit())
         }
+        // Go names the zone after its offset
+        TypeKind::TimestampTz(_) | TypeKind::TimeTz(_) | TypeKind::Timestamp(_) | TypeKind::Time(_) => {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            matches!(words[..], [.., offset, name] if offset.len() >= 5 && name.len() >= 3 && name.bytes().all(|b| b.is_ascii_uppercase()))
+        }
         _ => false,
     }
+}
+
+/// The server takes a moment that it rounds out of its own range, and then cannot load it.
+fn rounds_away(case: &Case, text: &str) -> bool {
+    matches!(case.kind, TypeKind::Timestamp(Some(_))) && text.starts_with("294276-12-31")
 }
 
 /// jsonb is compared as a value: the server sends its own spelling of it.
@@ -400,7 +410,7 @@ async fn agrees_with_the_server_on_every_text() {
                     (None, Some(_)) => !strict,
                     (Some(_), None) => false,
                 };
-                if !agree && !extends(&case, text) {
+                if !agree && !extends(&case, text) && !rounds_away(&case, text) {
                     wrong.push(format!("{} {text:?}: ours {ours:02x?}, the server's {theirs:02x?}", case.sql));
                 }
                 payloads.extend(ours);

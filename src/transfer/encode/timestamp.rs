@@ -36,10 +36,13 @@ pub(super) fn encode_timestamp(
     let micros = match read(name, with_zone, rules, value)? {
         Point::Infinity => i64::MAX,
         Point::MinusInfinity => i64::MIN,
-        Point::Micros(micros) => match calendar::checked_timestamp(micros) {
-            Some(micros) => calendar::round_to(precision, micros),
-            None => return beyond(value, name),
-        },
+        Point::Micros(micros) => {
+            let rounded = calendar::checked_timestamp(micros).map(|micros| calendar::round_to(precision, micros));
+            match rounded.and_then(|micros| calendar::checked_timestamp(i128::from(micros))) {
+                Some(micros) => micros,
+                None => return beyond(value, name),
+            }
+        }
     };
     out.extend_from_slice(&micros.to_be_bytes());
     Ok(Encoded::Value)

@@ -104,9 +104,6 @@ pub struct Run {
     /// Parameters.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// The Kubernetes context; never the current one by accident.
-    #[arg(long)]
-    pub context: Option<String>,
     /// Stop after this step.
     #[arg(long, value_name = "STEP")]
     pub until: Option<String>,

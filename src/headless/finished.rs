@@ -1,9 +1,9 @@
 //! The last object of the JSON output, to the letter of the command line's contract (README, "JSON").
 
 use super::verdict::{Outcome, Verdict, failed_step};
-use crate::engine::Ending;
 use crate::engine::snapshot::{Question, Snapshot, Status, StepView};
-use crate::evidence::{Difference, Evidence, Key, PlanReport, Reject, TableResult};
+use crate::engine::{Ended, Ending};
+use crate::evidence::{Difference, Evidence, Key, Reject, TableResult};
 use crate::report::model::{elapsed, outage};
 use crate::report::proof::Proof;
 use serde::Serialize;
@@ -11,7 +11,8 @@ use serde::Serialize;
 /// How it ended, and what was proved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finished {
-    event: &'static str,
+    /// Always `finished`.
+    pub event: &'static str,
     /// The run; none where it ended before there was one.
     pub run: Option<String>,
     /// How it ended.
@@ -48,9 +49,6 @@ pub struct Finished {
     /// Where the report was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
-    /// What a copy would do: of `plan` and `copy --plan`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<PlanReport>,
 }
 
 impl Finished {
@@ -60,7 +58,6 @@ impl Finished {
         let verdict = Verdict::of(snapshot, ending);
         let mut proof = Proof::of(snapshot);
         bound(&mut proof);
-        let failed = failed_step(snapshot);
         Self {
             run: Some(snapshot.run.clone()),
             refused: verdict.refused,
@@ -72,7 +69,7 @@ impl Finished {
             differences_total: proof.differences_total,
             downtime_seconds: outage(snapshot).map(|outage| outage.seconds),
             step: stands_at(snapshot).map(|step| step.id.clone()),
-            error: ending.broken.clone().or_else(|| failed.and_then(|step| step.error.clone())),
+            error: why(snapshot, ending),
             next: next(snapshot, verdict),
             ..Self::empty(verdict)
         }
@@ -98,7 +95,6 @@ impl Finished {
             error: None,
             next: None,
             report: None,
-            plan: None,
         }
     }
 
@@ -107,6 +103,13 @@ impl Finished {
     pub fn before_a_run(verdict: Verdict, error: impl Into<String>) -> Self {
         Self { error: Some(error.into()), ..Self::empty(verdict) }
     }
+}
+
+/// Why it did not go on: what stopped the driver, what it refused, or why a step failed.
+fn why(snapshot: &Snapshot, ending: &Ending) -> Option<String> {
+    let refusal = || snapshot.refusal.clone().filter(|_| ending.ended == Ended::Refused);
+    let failure = || failed_step(snapshot).and_then(|step| step.error.clone());
+    ending.broken.clone().or_else(refusal).or_else(failure)
 }
 
 /// The step at which a run stands that has not come to its end.
@@ -121,8 +124,9 @@ fn next(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
     let run = &snapshot.run;
     match (&snapshot.question, verdict.outcome) {
         (_, Outcome::Done) => None,
-        (Some(Question::LateWrites { .. }), _) => {
-            Some(format!("cutover rollback {run} --lose-writes, or cutover rollback {run} --export-writes FILE"))
+        (Some(Question::LateWrites { to, .. }), _) => {
+            let to = to.as_ref().map_or_else(String::new, |step| format!(" --to {step}"));
+            Some(format!("cutover rollback {run}{to} --export-writes FILE, or with --lose-writes"))
         }
         (Some(Question::Gate { .. }), _) => Some(format!("cutover resume {run} --yes")),
         _ => Some(format!("cutover resume {run}")),

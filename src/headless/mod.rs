@@ -16,44 +16,59 @@ pub use signals::Signals;
 pub use verdict::{Outcome, Verdict, exit};
 pub use voice::{Form, Voice};
 
-use crate::engine::{Command, Ended, Ending, Handle, Snapshot};
+use crate::engine::{Command, Ended, Ending, Handle, Recorded, Snapshot};
 use std::sync::Arc;
+use tokio::sync::broadcast;
 
 /// Drives a run to its end and tells about it on `voice`; the last word ([`Voice::end`]) is the caller's, who knows where the
 /// report is.
 ///
-/// A first signal asks the engine to stop at the next safe place; at a second one the run is left as a crash would leave it.
+/// A first signal asks the engine to stop at the next safe place, a second one to cut off what is at work, and at a third one the
+/// run is left as a kill would leave it.
 pub async fn drive(handle: &Handle, first: Command, voice: &mut Voice) -> (Arc<Snapshot>, Ending) {
     let mut snapshots = handle.snapshots();
     let mut signals = Signals::listen();
-    let mut teller = Teller::default();
-    let mut stopping = false;
-    tell(&mut teller, &snapshots.borrow_and_update().clone(), voice);
+    let mut telling = Telling { teller: Teller::default(), events: handle.events(), voice };
+    let mut patience = 2;
+    telling.tell(&snapshots.borrow_and_update().clone());
     handle.send(first);
     let ending = loop {
         tokio::select! {
             biased;
             name = signals.next() => {
-                if std::mem::replace(&mut stopping, true) {
+                if patience == 0 {
                     break Ending { ended: Ended::Interrupted, broken: None };
                 }
-                voice.aside(&format!("{name}: stopping at the next safe place; a second signal leaves at once"));
+                patience -= 1;
+                telling.voice.aside(&format!("{name}: stopping at the next safe place; once more cuts off what is at work"));
                 handle.send(Command::Quit);
             }
             changed = snapshots.changed() => match changed {
-                Ok(()) => tell(&mut teller, &snapshots.borrow_and_update().clone(), voice),
+                Ok(()) => telling.tell(&snapshots.borrow_and_update().clone()),
                 Err(_) => break handle.finished().await,
             },
             ending = handle.finished() => break ending,
         }
     };
     let last = handle.snapshot();
-    tell(&mut teller, &last, voice);
+    telling.tell(&last);
     (last, ending)
 }
 
-fn tell(teller: &mut Teller, snapshot: &Snapshot, voice: &mut Voice) {
-    for notice in teller.news(snapshot) {
-        voice.tell(&notice, snapshot.now);
+struct Telling<'a> {
+    teller: Teller,
+    events: broadcast::Receiver<Recorded>,
+    voice: &'a mut Voice,
+}
+
+impl Telling<'_> {
+    fn tell(&mut self, snapshot: &Snapshot) {
+        // One that lags repeats a line of the log, which does no harm.
+        while let Ok(recorded) = self.events.try_recv() {
+            self.teller.recorded(&recorded.event);
+        }
+        for notice in self.teller.news(snapshot) {
+            self.voice.tell(&notice, snapshot.now);
+        }
     }
 }

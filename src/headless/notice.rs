@@ -3,6 +3,8 @@
 //! Snapshots may be skipped (only the newest is kept), but nothing of a run is lost by that: a step that was pending and is done
 //! was also started, and is told so.
 
+use crate::engine::driver::log_line;
+use crate::engine::event::Event;
 use crate::engine::snapshot::{
     Decision, FailureKind, LogLevel, LogLine, PartProgress, Question, RunState, Snapshot, Status, StepView,
 };
@@ -169,9 +171,17 @@ pub struct Teller {
     before: Option<Snapshot>,
     told: Option<Timestamp>,
     parts: BTreeMap<(String, String), PartProgress>,
+    repeated: Vec<(Option<String>, String)>,
 }
 
 impl Teller {
+    /// An event that the log has a line for; the step's own notice tells it better.
+    pub fn recorded(&mut self, event: &Event) {
+        if let Some((_, text)) = log_line(event) {
+            self.repeated.push((event.step().map(|step| step.0.clone()), text));
+        }
+    }
+
     /// What is new since the last snapshot.
     pub fn news(&mut self, now: &Snapshot) -> Vec<Notice> {
         let first = self.before.is_none();
@@ -180,7 +190,7 @@ impl Teller {
         if first {
             news.push(introduction(now));
         }
-        news.extend(log(&before, now));
+        news.extend(self.log(&before, now));
         news.extend(now.decisions.iter().skip(before.decisions.len()).cloned().map(Notice::Decided));
         for (index, step) in now.steps.iter().enumerate() {
             news.extend(before.steps.get(index).map(|old| of_step(old, step)).unwrap_or_default());
@@ -190,6 +200,21 @@ impl Teller {
         news.extend(question(&before, now));
         self.before = Some(now.clone());
         news
+    }
+
+    /// The lines that came after the last one known. The log is bounded, so they are found from its end.
+    fn log(&mut self, before: &Snapshot, now: &Snapshot) -> Vec<Notice> {
+        let last = before.log.back();
+        let fresh: Vec<&LogLine> = now.log.iter().rev().take_while(|line| Some(*line) != last).collect();
+        fresh.into_iter().rev().filter(|line| self.is_news(line, now)).map(said).collect()
+    }
+
+    fn is_news(&mut self, line: &LogLine, now: &Snapshot) -> bool {
+        let told = self.repeated.iter().position(|(step, text)| *step == line.step && *text == line.text);
+        if let Some(place) = told {
+            self.repeated.remove(place);
+        }
+        told.is_none() && line.level > LogLevel::Debug && now.refusal.as_ref() != Some(&line.text)
     }
 
     fn progress(&mut self, now: &Snapshot) -> Vec<Notice> {
@@ -241,16 +266,7 @@ fn introduction(now: &Snapshot) -> Notice {
     }
 }
 
-/// The lines that came after the last one known. The log is bounded, so they are found from its end.
-fn log(before: &Snapshot, now: &Snapshot) -> Vec<Notice> {
-    let last = before.log.back();
-    let fresh = now.log.iter().rev().take_while(|line| Some(*line) != last).filter(|line| line.level > LogLevel::Debug);
-    let mut lines: Vec<Notice> = fresh.map(log_line).collect();
-    lines.reverse();
-    lines
-}
-
-fn log_line(line: &LogLine) -> Notice {
+fn said(line: &LogLine) -> Notice {
     Notice::Log { step: line.step.clone(), level: line.level, text: line.text.clone() }
 }
 
@@ -338,7 +354,7 @@ fn asked(question: &Question, now: &Snapshot) -> Option<Notice> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Notice, Teller};
+    use super::{Event, Notice, Teller};
     use crate::engine::snapshot::{LogLevel, LogLine, PartProgress, Snapshot, Status};
     use crate::report::sample;
 
@@ -415,7 +431,11 @@ mod tests {
             let text = format!("line {second}");
             snapshot.log.push_back(LogLine { at: sample::at(second), level, step: None, text });
         }
-        assert_eq!(names(&teller.news(&snapshot)), ["log", "log"]);
+        let event = Event::StepResumed { step: "copy".into() };
+        teller.recorded(&event);
+        let (level, text) = super::log_line(&event).unwrap();
+        snapshot.log.push_back(LogLine { at: sample::at(4), level, step: Some("copy".to_owned()), text });
+        assert_eq!(names(&teller.news(&snapshot)), ["log", "log"], "what an event is told for is not told again");
         assert_eq!(names(&teller.news(&snapshot)), [""; 0]);
     }
 }

@@ -210,7 +210,8 @@ fn headline(finished: &Finished) -> Vec<String> {
     let step = finished.step.as_ref().map_or_else(String::new, |step| format!(" at {step}"));
     let run = finished.run.as_ref().map_or_else(String::new, |run| format!(": {run}"));
     let head = format!("{outcome}{step} after {}{run}", figures::seconds(finished.seconds));
-    std::iter::once(head).chain(proved(finished)).collect()
+    let error = finished.error.iter().flat_map(|error| error.lines()).map(|line| format!("  {line}"));
+    std::iter::once(head).chain(error).chain(proved(finished)).collect()
 }
 
 fn proved(finished: &Finished) -> Option<String> {

@@ -131,6 +131,7 @@ mod tests {
             (Ended::Failed, (Outcome::Failed, 1, false)),
             (Ended::Waiting, (Outcome::Waiting, 3, false)),
             (Ended::Interrupted, (Outcome::Interrupted, 130, false)),
+            (Ended::Refused, (Outcome::Failed, 1, true)),
         ];
         for (ended, expected) in table {
             assert_eq!(verdict(&sample::finished(), ended), expected, "{ended:?}");

@@ -81,7 +81,8 @@ impl Voice {
         let _ = writeln!(io::stderr(), "cutover: {text}");
     }
 
-    fn object(&mut self, value: &impl Serialize) {
+    /// One object of the JSON output, on a line of its own.
+    pub fn object(&mut self, value: &impl Serialize) {
         match serde_json::to_string(value) {
             Ok(line) => self.line(&line),
             Err(error) => self.aside(&format!("an event has no JSON form: {error}")),

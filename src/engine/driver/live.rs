@@ -99,8 +99,9 @@ impl Progress {
     }
 }
 
-/// The log's line for an event, where it is worth one.
-pub(super) fn line(event: &Event) -> Option<(LogLevel, String)> {
+/// The log's line for an event, where it is worth one. Whoever tells events in his own words leaves these lines out.
+#[must_use]
+pub fn line(event: &Event) -> Option<(LogLevel, String)> {
     let info = |text: &str| Some((LogLevel::Info, text.to_owned()));
     match event {
         Event::GateReached { .. } => info("waits at its gate"),

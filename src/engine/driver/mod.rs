@@ -18,6 +18,7 @@ mod work;
 
 pub use claim::{Claim, ClaimError, Claims, DatabaseClaims};
 pub use context::{Origin, Resolve};
+pub use live::line as log_line;
 pub use open::{DriverError, Options, Setup};
 
 use super::effect::Effect;

@@ -1,0 +1,173 @@
+//! Drives a run with the screen or as lines: what `run`, `resume`, `rollback`, `copy`, `verify` and `demo` share.
+
+use super::target::{Kept, private};
+use super::{Stop, host};
+use crate::action::Actions;
+use crate::cli;
+use crate::connect::postgres::Address;
+use crate::engine::runs::{RunDir, Runs};
+use crate::engine::{Command, Driver, Ending, Options, Setup, Snapshot};
+use crate::headless::{self, Finished, Form, Verdict, Voice};
+use crate::inspect::DatabaseInspect;
+use crate::report::{html, markdown};
+use crate::runbook::{Document, StepId, Values};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A run that is about to be driven.
+pub(super) struct Order {
+    /// Its directory.
+    pub dir: RunDir,
+    /// Whether the directory was made for it just now.
+    pub new: bool,
+    /// Its runbook.
+    pub document: Document,
+    /// The runbook's values.
+    pub values: Values,
+    /// The target.
+    pub address: Address,
+    /// What is kept of the target's address.
+    pub kept: Kept,
+    /// What the engine is told first.
+    pub first: Command,
+}
+
+/// How it is driven.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Manner {
+    /// Whether the screen is opened.
+    pub screen: bool,
+    /// Whether the screen reacts to the mouse.
+    pub mouse: bool,
+    /// How lines are told.
+    pub form: Form,
+    /// Whether gates are passed.
+    pub yes: bool,
+    /// The last step.
+    pub until: Option<StepId>,
+}
+
+impl Manner {
+    /// As the command line says; the screen where a person sits at both ends.
+    pub(super) fn of(drive: &cli::Drive) -> Self {
+        let form = super::form(drive.output);
+        let screen = form == Form::Text && !drive.headless && host::has_terminal();
+        Self { screen, form, yes: drive.yes, ..Self::default() }
+    }
+}
+
+/// Makes a run of a document that was resolved: a mistake in it is to leave no directory behind.
+///
+/// # Errors
+/// When the directory cannot be made.
+pub(super) fn begin(
+    runs: &Runs,
+    name: &str,
+    (document, values): (Document, Values),
+    (address, kept): (Address, Kept),
+) -> Result<Order, Stop> {
+    let dir = runs.create(name, jiff::Timestamp::now())?;
+    kept.write(dir.path())?;
+    Ok(Order { dir, new: true, document, values, address, kept, first: Command::Start })
+}
+
+/// Drives a run to its end; the exit code.
+///
+/// # Errors
+/// When it cannot be driven at all.
+pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
+    let Order { dir, new, document, values, address, kept, first } = order;
+    let _log = trace(dir.path());
+    let options = Options {
+        yes: manner.yes,
+        attended: manner.screen,
+        until: manner.until.clone(),
+        production: host::is_production(&[&kept.label]),
+        ..Options::default()
+    };
+    let inspect = Arc::new(DatabaseInspect::new());
+    let setup = Setup::new(dir.clone(), document, values, address, actions()?, inspect, options);
+    let (driver, handle) = match Driver::new(setup) {
+        Ok(pair) => pair,
+        Err(error) => return Err(abandon(dir, new, error.into())),
+    };
+    let driving = tokio::spawn(driver.run());
+    let mut voice = Voice::stdout(manner.form);
+    let (snapshot, ending) = if manner.screen {
+        on_screen(&handle, first, manner).await?
+    } else {
+        headless::drive(&handle, first, &mut voice).await
+    };
+    leave(driving).await;
+    let report = write_report(&dir, &snapshot);
+    let finished = Finished { report, ..Finished::of(&snapshot, &ending) };
+    voice.end(&finished);
+    Ok(Verdict::of(&snapshot, &ending).exit)
+}
+
+/// Lets the driver close what it holds. One that is left at a second signal is given up.
+async fn leave(mut driving: tokio::task::JoinHandle<Ending>) {
+    if tokio::time::timeout(CLOSING, &mut driving).await.is_err() {
+        driving.abort();
+    }
+}
+
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Opens the screen. What it showed is gone with it, so the end is told in lines as well.
+async fn on_screen(
+    handle: &crate::engine::Handle,
+    first: Command,
+    manner: &Manner,
+) -> Result<(Arc<Snapshot>, Ending), Stop> {
+    handle.send(first);
+    let options = crate::tui::Options { mouse: manner.mouse, read_only: false };
+    crate::tui::run(handle.clone(), options).await.map_err(|error| Stop::failed(error.to_string()))?;
+    let ending = handle.finished().await;
+    Ok((handle.snapshot(), ending))
+}
+
+/// A run that never began leaves nothing behind.
+fn abandon(dir: RunDir, new: bool, stop: Stop) -> Stop {
+    if new {
+        // What is left is an empty run, which `runs` shows and `forget` removes.
+        let _ = dir.forget();
+    }
+    stop
+}
+
+/// Writes the report into the run's directory; its path. The journal has all of it, so a full disk costs only this copy.
+fn write_report(dir: &RunDir, last: &Snapshot) -> Option<String> {
+    let snapshot = dir.snapshot().unwrap_or_else(|_| last.clone());
+    let path = dir.path().join("report.html");
+    let written =
+        private(&path, &html(&snapshot)).and_then(|()| private(&dir.path().join("report.md"), &markdown(&snapshot)));
+    match written {
+        Ok(()) => Some(path.display().to_string()),
+        Err(error) => {
+            tracing::warn!(%error, "the report was not written");
+            None
+        }
+    }
+}
+
+/// Lets what the code traces go to a file in the run's directory, never to the terminal.
+fn trace(directory: &Path) -> Option<PathBuf> {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let path = directory.join("log");
+    private(&path, "").ok()?;
+    let file = std::fs::OpenOptions::new().append(true).open(&path).ok()?;
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::sync::Mutex::new(file));
+    let own = Targets::new().with_target("cutover", LevelFilter::DEBUG).with_default(LevelFilter::WARN);
+    // A second run in one process goes on in the file of the first.
+    tracing_subscriber::registry().with(lines).with(own).try_init().ok()?;
+    Some(path)
+}
+
+/// The code of the actions, once it is there.
+fn actions() -> Result<Arc<dyn Actions>, Stop> {
+    Err(Stop::failed("this build has no actions yet"))
+}

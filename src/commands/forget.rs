@@ -1,0 +1,60 @@
+//! `cutover forget`: removes what a run keeps for going back.
+
+use super::{Stop, host, print, target};
+use crate::cli;
+use crate::engine::runs::{RunDir, Runs};
+use crate::engine::snapshot::{RunState, Snapshot};
+use crate::headless::exit;
+use crate::journal::JournalError;
+use crate::transfer::{run_schema, saved};
+use std::io::Write as _;
+
+/// Removes saved rows on the target, then the directory with snapshot, former configuration and journal.
+pub(super) async fn run(options: cli::Forget) -> Result<u8, Stop> {
+    let dir = Runs::from_environment()?.find(&options.run)?;
+    if let Some(holder) = dir.holder() {
+        return Err(JournalError::Locked { run: dir.id().to_owned(), holder: holder.to_string() }.into());
+    }
+    // A run without a readable journal has a directory and nothing else that could be known.
+    let snapshot = dir.snapshot().ok();
+    if !options.yes {
+        agree(&dir, snapshot.as_ref())?;
+    }
+    if snapshot.as_ref().is_some_and(has_touched_the_target) {
+        let (address, _) = target::again(dir.path(), dir.id())?;
+        saved::forget(&address, dir.id()).await?;
+    }
+    let run = dir.id().to_owned();
+    dir.forget()?;
+    print(&format!("{run} is forgotten"));
+    Ok(exit::DONE)
+}
+
+fn agree(dir: &RunDir, snapshot: Option<&Snapshot>) -> Result<(), Stop> {
+    let way_back = match snapshot.map(|snapshot| snapshot.state) {
+        None | Some(RunState::RolledBack | RunState::Ready) => "",
+        Some(_) => " There is no way back after that.",
+    };
+    let question = format!(
+        "Forget {}: drop schema {} on the target, if it is there, and remove {}.{way_back}",
+        dir.id(),
+        run_schema(dir.id()),
+        dir.path().display()
+    );
+    if !host::has_terminal() {
+        return Err(Stop::waiting(format!("{question} Agree by --yes")));
+    }
+    let mut out = std::io::stdout();
+    let _ = write!(out, "{question}\nType the run's id to agree: ").and_then(|()| out.flush());
+    let mut typed = String::new();
+    let read = std::io::stdin().read_line(&mut typed);
+    match read {
+        Ok(_) if typed.trim() == dir.id() => Ok(()),
+        _ => Err(Stop::waiting("nothing was removed")),
+    }
+}
+
+fn has_touched_the_target(snapshot: &Snapshot) -> bool {
+    let changes = |kind: &str| matches!(kind, "truncate" | "copy" | "reset-sequences" | "generate-schema");
+    snapshot.steps.iter().any(|step| step.attempts > 0 && changes(&step.action))
+}

@@ -1,0 +1,40 @@
+//! A private directory for a command that looks and leaves nothing.
+
+use super::Stop;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// A directory of mode 0700 that goes when this is dropped.
+pub(super) struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn new() -> Result<Self, Stop> {
+        let moment = jiff::Timestamp::now().as_nanosecond();
+        let path = std::env::temp_dir().join(format!("cutover-look-{}-{moment:x}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
+            Stop::failed(format!(
+                "making {}: {error}; set TMPDIR to a directory with room for a copy of the source",
+                path.display()
+            ))
+        })?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

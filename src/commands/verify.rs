@@ -1,0 +1,55 @@
+//! `cutover verify`: a run like any other, of a runbook made from the command line or from another run.
+
+use super::driving::{Manner, begin, drive};
+use super::resume::take_up;
+use super::{Stop, form, secrets, selection, target};
+use crate::cli;
+use crate::connect::postgres::Address;
+use crate::engine::runs::{RunDir, Runs};
+use crate::engine::{Command, Event};
+use crate::evidence::Policy;
+use crate::runbook::{Document, Outputs, TargetFacts, TransferOptions, standalone};
+use std::path::PathBuf;
+
+/// Proves that the target holds what the source holds.
+pub(super) async fn run(options: cli::Verify) -> Result<u8, Stop> {
+    let (source, rules, target, _demo) = match &options.run {
+        Some(run) => of_run(&options, run)?,
+        None => {
+            let rules = selection::options(&options.selection, Policy::Stop, None);
+            (selection::source(&options.selection)?, rules, target::given(options.selection.postgres.as_deref())?, None)
+        }
+    };
+    let document = Document::parse(&standalone::verify(&source, &rules), "verify")?;
+    let values = secrets::gather(&document, &[])?;
+    let order = begin(&Runs::from_environment()?, "verify", (document, values), target)?;
+    drive(order, &Manner { form: form(options.output), yes: true, ..Manner::default() }).await
+}
+
+type Comparison = (PathBuf, TransferOptions, (Address, target::Kept), Option<crate::demo::Demo>);
+
+/// Source, rules and target of a run; what the command line says stands over them.
+fn of_run(options: &cli::Verify, run: &str) -> Result<Comparison, Stop> {
+    let dir = Runs::from_environment()?.find(run)?;
+    let snapshot = kept_snapshot(&dir)?;
+    let (order, demo) = take_up(dir, Command::Start)?;
+    let runbook = order.document.resolve(&order.values, &TargetFacts::default(), &Outputs::new())?;
+    let source = match &options.selection.sqlite {
+        Some(_) => selection::source(&options.selection)?,
+        None => snapshot.unwrap_or(runbook.source.sqlite),
+    };
+    let target = match &options.selection.postgres {
+        Some(url) => target::given(Some(url))?,
+        None => (order.address, order.kept),
+    };
+    Ok((source, runbook.transfer, target, demo))
+}
+
+/// The frozen copy that the run keeps, if it took one and it is still there.
+fn kept_snapshot(dir: &RunDir) -> Result<Option<PathBuf>, Stop> {
+    let taken = dir.entries()?.into_iter().rev().find_map(|entry| match entry.event {
+        Event::StepDone { step, outcome } if step.0 == "snapshot" => outcome.outputs.get("path").map(PathBuf::from),
+        _ => None,
+    });
+    Ok(taken.filter(|path| path.exists()))
+}

@@ -1,6 +1,12 @@
 //! Answers what the screen asks of the databases. Read-only, and never in the way of a run: it has sessions of its own.
 
+mod bucket;
+mod column;
 mod database;
+mod risk;
+mod rows;
+mod sides;
+mod tables;
 
 pub use database::DatabaseInspect;
 

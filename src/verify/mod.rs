@@ -20,6 +20,13 @@ mod source;
 mod target;
 
 pub use allowed::Allowed;
+pub(crate) use compare::key_places;
+pub(crate) use differences::{Held, held, key, side_by_side};
+pub(crate) use pace::Pace;
+pub(crate) use row::{Row, View};
+pub(crate) use show::{text as show_text, window};
+pub(crate) use source::SourceRows;
+pub(crate) use target::TargetRows;
 
 use crate::connect::postgres::{Address, ConnectError};
 use crate::evidence::Evidence;

@@ -1,6 +1,7 @@
 //! Runbooks as their authors write them: what is refused and where, and what is filled in.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use cutover::evidence::Policy;
 use cutover::runbook::settings::Settings;
 use cutover::runbook::{Document, Downtime, Outputs, Problems, Runbook, TargetFacts, Values, json_schema};
 use std::collections::BTreeMap;
@@ -121,6 +122,7 @@ fn wrong_types_and_words_are_named() {
     only_problem(&around("- action: [copy]\n"), &["4:11", "`action` must be text, not a list"]);
     only_problem(&around("- action: preflight\n  downtime: begin\n"), &["5:13", "did you mean `begins`?"]);
     only_problem(&around("- action: preflight\n  gate: confrim\n"), &["5:9", "did you mean `confirm`?"]);
+    only_problem(&around("- action: preflight\n  gate: {}\n"), &["5:9", "`gate` lacks `typed`"]);
     only_problem(&around("- action: preflight\n  gate: {typed: ''}\n"), &["5:10", "the name to be typed is empty"]);
     only_problem(
         &around("- action: copy\n  with: {freeze: maybe}\n"),
@@ -379,6 +381,13 @@ fn a_template_over_a_step_that_is_left_out_is_refused() {
     let text =
         around("- {action: snapshot, when: 'no'}\n- action: shell\n  with: {apply: 'x {{ steps.snapshot.path }}'}\n");
     only_problem(&text, &["6:17", "that step is left out"]);
+}
+
+#[test]
+fn the_policy_null_needs_no_quotes() {
+    let text = "name: x\nsource: {sqlite: a.db}\ntransfer: {on_reject: null, columns: {a.b: null}}\nsteps: [{action: preflight}]\n";
+    let transfer = resolve(text, &[]).unwrap().transfer;
+    assert_eq!((transfer.on_reject, transfer.columns["a.b"]), (Policy::Null, Policy::Null));
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn widen(schema: &mut Value, words: &[String]) {
         one => vec![one.clone()],
     };
     let is = |name: &str| types.iter().any(|known| known == name);
-    let template = json!({ "type": "string", "pattern": TEMPLATE });
+    let template = json!({ "type": ["string", "null"], "pattern": TEMPLATE });
     if is("string") {
         types.extend([json!("number"), json!("boolean")]);
         schema["type"] = Value::Array(types);

@@ -36,7 +36,7 @@ impl<'a> Walk<'a, '_> {
         match (shape, &node.kind) {
             (_, Kind::Broken) => None,
             (Shape::Any, _) => Some(any(node)),
-            (_, Kind::Scalar(_)) if node.is_null() => self.wrong(shape, node),
+            (_, Kind::Scalar(scalar)) if node.is_null() && !is_word(shape, &scalar.text) => self.wrong(shape, node),
             (Shape::Text { hidden }, Kind::Scalar(scalar)) => self.text(node, scalar, *hidden),
             (Shape::List(item), Kind::List(nodes)) => Some(self.list(item, nodes)),
             (Shape::List(item), Kind::Scalar(scalar)) if matches!(**item, Shape::Text { .. }) => {
@@ -99,7 +99,7 @@ impl<'a> Walk<'a, '_> {
                 self.unknown(entry, fields, entries);
                 continue;
             };
-            let left_out = entry.value.is_null() || field.nullable && entry.value.is_empty();
+            let left_out = means_nothing(field, &entry.value);
             if left_out && !field.required {
                 continue;
             }
@@ -194,6 +194,18 @@ impl<'a> Walk<'a, '_> {
             [.., last] => format!("`{last}`"),
         }
     }
+}
+
+fn means_nothing(field: &Field, node: &Node) -> bool {
+    match &node.kind {
+        Kind::Scalar(scalar) if is_word(&field.shape, &scalar.text) => false,
+        _ => node.is_null() || field.nullable && node.is_empty(),
+    }
+}
+
+/// Whether `text` is a word of a choice; `null` is one of the policies, and nobody puts it in quotes.
+fn is_word(shape: &Shape, text: &str) -> bool {
+    matches!(shape, Shape::Choice(words) if words.iter().any(|word| word == text))
 }
 
 fn scalar_value(shape: &Shape, text: &str) -> Option<Value> {

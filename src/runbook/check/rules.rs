@@ -5,7 +5,7 @@ use crate::runbook::duration;
 use crate::runbook::problem::{Place, Problems};
 use crate::runbook::suggest;
 use crate::runbook::template;
-use crate::runbook::yaml::{Kind, Node};
+use crate::runbook::yaml::Node;
 
 /// One look at the document; `filled` when its templates have been filled in.
 struct Look<'p> {
@@ -68,11 +68,6 @@ impl Look<'_> {
         let name = step.node.get("gate").and_then(|gate| gate.entry("typed"));
         if let Some(name) = name {
             self.not_empty(name.place, Some(&name.value), "the name to be typed");
-        }
-        if let Some(gate) =
-            step.node.get("gate").filter(|gate| matches!(&gate.kind, Kind::Map(keys) if keys.is_empty()))
-        {
-            self.problems.add(gate.place, "the gate is empty", "write `none`, `confirm` or `{typed: NAME}`");
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) async fn run(options: cli::Demo) -> Result<u8, Stop> {
     let runbook = document.resolve(&values, &TargetFacts::default(), &Outputs::new())?;
     let order = begin(&runs, &runbook.name, (document, values), target(&demo)?)?;
     let screen = !options.headless && host::has_terminal();
-    drive(order, &Manner { screen, yes: !screen, ..Manner::default() }).await
+    drive(order, &Manner { screen, yes: !screen, passing: keep.is_none(), ..Manner::default() }).await
 }
 
 /// The demo's own target; its directory is kept, so that `resume` starts the server again.

@@ -46,6 +46,8 @@ pub(super) struct Manner {
     pub yes: bool,
     /// The last step.
     pub until: Option<StepId>,
+    /// Whether the run's directory goes with the command: there is no report to read later and nothing to go on with.
+    pub passing: bool,
 }
 
 impl Manner {
@@ -100,9 +102,12 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         headless::drive(&handle, first, &mut voice).await
     };
     leave(driving).await;
-    let report = write_report(&dir, &snapshot);
-    let finished = Finished { report, ..Finished::of(&snapshot, &ending) };
-    voice.end(&finished);
+    let finished = Finished::of(&snapshot, &ending);
+    voice.end(&if manner.passing {
+        Finished { next: None, back: None, ..finished }
+    } else {
+        Finished { report: write_report(&dir, &snapshot), ..finished }
+    });
     Ok(Verdict::of(&snapshot, &ending).exit)
 }
 

@@ -46,6 +46,9 @@ pub struct Finished {
     /// The command that goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// The command that goes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back: Option<String>,
     /// Where the report was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
@@ -71,6 +74,7 @@ impl Finished {
             step: stands_at(snapshot).map(|step| step.id.clone()),
             error: why(snapshot, ending),
             next: next(snapshot, verdict),
+            back: back(snapshot, verdict),
             ..Self::empty(verdict)
         }
     }
@@ -94,6 +98,7 @@ impl Finished {
             step: None,
             error: None,
             next: None,
+            back: None,
             report: None,
         }
     }
@@ -131,6 +136,16 @@ fn next(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
         (Some(Question::Gate { .. }), _) => Some(format!("cutover resume {run} --yes")),
         _ => Some(format!("cutover resume {run}")),
     }
+}
+
+/// The command that goes back, where something was changed that can be taken back and that is not the end of it.
+fn back(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
+    let wanted = matches!(verdict.outcome, Outcome::Failed | Outcome::Waiting);
+    let changed = snapshot.steps.iter().any(|step| step.checkpoint && step.description.changes);
+    (wanted
+        && changed
+        && snapshot.question.as_ref().is_none_or(|question| !matches!(question, Question::LateWrites { .. })))
+    .then(|| format!("cutover rollback {}", snapshot.run))
 }
 
 /// Lists are bounded; totals are not. Integers that a reader in JavaScript would round become strings.

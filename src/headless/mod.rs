@@ -1,18 +1,20 @@
 //! The same engine as the screen's, as lines for people or as JSON: for scripts, logs, and terminals that cannot be had.
 //!
-//! [`drive`] sends the first command, tells what is new in each snapshot ([`notice`]), hands signals to the engine, and returns
+//! [`drive`] sends the first command, tells what is new in each snapshot ([`Teller`]), hands signals to the engine, and returns
 //! when the driver has ended. What is said about the end, and with which exit code, is pure: [`Finished`] and [`Verdict`].
 
 mod finished;
 mod notice;
 mod signals;
+mod teller;
 mod text;
 mod verdict;
 mod voice;
 
 pub use finished::Finished;
-pub use notice::{Notice, Teller};
+pub use notice::Notice;
 pub use signals::Signals;
+pub use teller::Teller;
 pub use verdict::{Outcome, Verdict, exit};
 pub use voice::{Form, Voice};
 

@@ -134,9 +134,7 @@ pub fn end(finished: &Finished) -> Vec<String> {
     );
     lines.extend(finished.report.as_ref().map(|path| format!("report: {path}")));
     lines.extend(finished.next.as_ref().map(|command| format!("to go on: {command}")));
-    if let (Some(run), Outcome::Failed | Outcome::Waiting) = (&finished.run, finished.outcome) {
-        lines.push(format!("to go back: cutover rollback {run}"));
-    }
+    lines.extend(finished.back.as_ref().map(|command| format!("to go back: {command}")));
     lines
 }
 
@@ -233,8 +231,8 @@ mod tests {
     use super::{end, lines};
     use crate::engine::snapshot::Snapshot;
     use crate::engine::{Ended, Ending};
+    use crate::headless::Teller;
     use crate::headless::finished::Finished;
-    use crate::headless::notice::Teller;
     use crate::report::sample;
 
     fn told(snapshots: &[Snapshot], ended: Ended) -> String {

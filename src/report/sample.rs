@@ -76,6 +76,7 @@ pub(crate) fn finished() -> Snapshot {
     }];
     done(&mut snapshot.steps[1], 1.5, "12 rows in 2 tables");
     snapshot.steps[1].checkpoint = true;
+    snapshot.steps[1].description.changes = true;
     snapshot.steps[1].evidence = Arc::new(Evidence {
         tables: vec![table("public.tag", 10, None), table("public.note", 2, None)],
         plan: Some(Box::new(plan())),

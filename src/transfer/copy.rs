@@ -1,7 +1,22 @@
-//! The atomic copy: one connection, one transaction.
+//! The atomic copy: one connection, one transaction, the target as it was on any failure.
 
-use super::{Job, Planned, TransferError};
-use crate::evidence::Evidence;
+use super::load::{Loader, freeze};
+use super::plan::{rows_of, scan_for_copy};
+use super::scan::Scanned;
+use super::session::{self, Fault, check_wish, describe, rows, run};
+use super::source::Source;
+use super::stage::{Given, Stage};
+use super::{Job, Planned, Rejected, TransferError, ledger, preconditions, sequences};
+use crate::crash;
+use crate::evidence::{Evidence, Policy, TableResult};
+use crate::progress::{LogLevel, PartProgress};
+use crate::schema::{Mapping, TargetTable};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_postgres::Client;
+
+/// How long a lost server is looked for after a COMMIT that was not answered.
+const LOOK_FOR: u32 = 60;
 
 /// Loads all tables of the plan in one transaction, and on any failure leaves the target as it was. Called again for a run
 /// whose copy is in the target already, returns the recorded evidence.
@@ -9,6 +24,215 @@ use crate::evidence::Evidence;
 /// # Errors
 /// [`TransferError::Refused`] and [`TransferError::Undecided`] for the plan's problems, [`TransferError::Rejected`] for cells
 /// and rows that do not fit under `stop`, else what failed.
-pub async fn copy(_job: &Job<'_>, _planned: &Planned) -> Result<Evidence, TransferError> {
-    Err(TransferError::Failed("copy is being written".to_owned()))
+pub async fn copy(job: &Job<'_>, planned: &Planned) -> Result<Evidence, TransferError> {
+    preconditions::of_plan(planned)?;
+    let client = Arc::new(session::open(job, "copy").await?);
+    preconditions::end_earlier(&client, job).await?;
+    if let Some(evidence) = ledger::recorded(&client, job, &planned.report.hash).await? {
+        job.progress.log(LogLevel::Info, "the copy is in the target already, as its ledger says");
+        return Ok(evidence);
+    }
+    preconditions::of_role(&client, &planned.mapping).await?;
+    check_wish(job)?;
+    let (source, rejected) = judged(job, &planned.mapping).await?;
+    let work = Work { client: &client, job, planned, rejected: &rejected };
+    let evidence = match work.transact(source).await {
+        Ok(evidence) => evidence,
+        Err(fault) => return Err(work.explain(fault).await),
+    };
+    after(&client, job, &planned.mapping).await;
+    Ok(evidence)
+}
+
+/// Where a policy other than `stop` is at work, a pass before the load says which rows and cells are left out.
+async fn judged(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Rejected), TransferError> {
+    let columns = || mapping.tables.iter().flat_map(|table| &table.columns);
+    if columns().all(|column| column.rules.policy == Policy::Stop) {
+        return Ok((Source::open(job.source)?, Rejected::default()));
+    }
+    let (source, scanned) = scan_for_copy(job, mapping).await?;
+    if scanned.rejected.stopping > 0 {
+        return Err(rejected(scanned));
+    }
+    Ok((source, scanned.rejected))
+}
+
+fn rejected(scanned: Scanned) -> TransferError {
+    let Rejected { listed, total, stopping } = scanned.rejected;
+    let first = listed.iter().find(|reject| reject.action == Policy::Stop).map_or_else(String::new, |reject| {
+        let column = reject.column.as_deref().unwrap_or("the row");
+        let key = serde_json::Value::Object(reject.key.clone());
+        format!("; the first: {} {key} {column}: {}", reject.table, reject.reason)
+    });
+    TransferError::Rejected {
+        message: format!(
+            "{stopping} cells or rows of the source do not fit the target, and the policy is to stop{first}; mend them in the source or choose a policy (on-reject: null, replace, skip-row); nothing was changed"
+        ),
+        evidence: Box::new(Evidence { rejects: listed, rejects_total: total, ..Evidence::default() }),
+    }
+}
+
+struct Work<'a> {
+    client: &'a Arc<Client>,
+    job: &'a Job<'a>,
+    planned: &'a Planned,
+    rejected: &'a Rejected,
+}
+
+impl Work<'_> {
+    async fn transact(&self, source: Source) -> Result<Evidence, Fault> {
+        let mapping = &self.planned.mapping;
+        let targets: Vec<TargetTable> = mapping.tables.iter().map(|table| table.target.clone()).collect();
+        let stage = Stage::begin(self.client, self.job, &targets, &rows_of(&self.planned.report.tables)).await?;
+        ledger::create(self.client, self.job).await?;
+        stage.clear(self.client, self.job).await?;
+        let tables = self.load(source).await?;
+        stage.put_back(self.client, self.job, Given::New).await?;
+        let findings = sequences::advance(self.client, mapping).await?;
+        stage.secure(self.client).await?;
+        let evidence = Evidence {
+            tables,
+            findings,
+            rejects: self.rejected.listed.clone(),
+            rejects_total: self.rejected.total,
+            ..Evidence::default()
+        };
+        let hash = &self.planned.report.hash;
+        ledger::write(self.client, self.job, hash, &evidence).await?;
+        self.commit(evidence).await
+    }
+
+    async fn load(&self, mut source: Source) -> Result<Vec<TableResult>, Fault> {
+        let mut loader = Loader::new(self.client, self.job);
+        let mut results = Vec::with_capacity(self.planned.mapping.tables.len());
+        for (number, table) in self.planned.mapping.tables.iter().enumerate() {
+            let rows = self.planned.report.tables.get(number).map_or(0, |plan| plan.rows);
+            let (back, result) = loader.table(source, number, table, rows, freeze(table)).await?;
+            source = back;
+            results.push(result);
+        }
+        Ok(results)
+    }
+
+    /// After a COMMIT without an answer, the ledger says which it was.
+    async fn commit(&self, evidence: Evidence) -> Result<Evidence, Fault> {
+        let pid = preconditions::backend(self.client).await?;
+        crash::point("transfer.commit.before");
+        let committed = self.client.batch_execute("COMMIT").await;
+        crash::point("transfer.commit.after");
+        match committed {
+            Ok(()) => Ok(evidence),
+            Err(error) if error.as_db_error().is_some() && !error.is_closed() && !ended_by_server(&error) => {
+                Err(Fault::Database { what: "committing".to_owned(), error })
+            }
+            Err(error) => {
+                let why = describe(&error);
+                self.job
+                    .progress
+                    .log(LogLevel::Warn, format!("the connection was lost at COMMIT ({why}); asking the ledger"));
+                self.ask_ledger(pid, &why).await.map_err(Fault::Known)
+            }
+        }
+    }
+
+    async fn ask_ledger(&self, pid: i32, why: &str) -> Result<Evidence, TransferError> {
+        let mut last = why.to_owned();
+        for _ in 0..LOOK_FOR {
+            self.job.progress.waiting("the connection was lost at COMMIT; reconnecting to read the ledger");
+            match self.read_ledger(pid).await {
+                Ok(Some(evidence)) => return Ok(evidence),
+                Ok(None) => {
+                    return Err(TransferError::Failed(format!(
+                        "the connection was lost at COMMIT ({why}), and the ledger says that nothing was committed; the target is as it was"
+                    )));
+                }
+                Err(error) => last = error.to_string(),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Err(TransferError::Failed(format!(
+            "the connection was lost at COMMIT ({why}) and the server could not be asked again ({last}): whether the copy is in is unknown; resume the run, which reads the ledger first"
+        )))
+    }
+
+    /// The old backend has to be gone first: it may still be committing.
+    async fn read_ledger(&self, pid: i32) -> Result<Option<Evidence>, TransferError> {
+        let client = session::open(self.job, "ledger").await?;
+        preconditions::await_end(&client, pid).await?;
+        ledger::recorded(&client, self.job, &self.planned.report.hash).await
+    }
+
+    /// Rolls back, and where the source's own data is the reason, lists all of it.
+    async fn explain(&self, fault: Fault) -> TransferError {
+        let _ = self.client.batch_execute("ROLLBACK").await; // a session that is gone has rolled back already
+        self.job.progress.waiting("");
+        let by_data = fault.code().is_some_and(|code| code.starts_with("23") || code.starts_with("22"));
+        if !by_data && !matches!(fault, Fault::Misfit | Fault::Epoch) {
+            return fault.into_error();
+        }
+        if matches!(fault, Fault::Epoch) {
+            return TransferError::Undecided(
+                "an integer stands in a date or time column whose first rows hold none, and its unit is not known; run plan, which reads all rows, and say it with --interval-unit TABLE.COLUMN=s; everything was rolled back"
+                    .to_owned(),
+            );
+        }
+        self.job.progress.log(
+            LogLevel::Warn,
+            "the source holds what the target refuses; everything was rolled back; listing all of it",
+        );
+        match scan_for_copy(self.job, &self.planned.mapping).await {
+            Ok((_, scanned)) if scanned.rejected.total > 0 => rejected(scanned),
+            Ok(_) => fault.into_error(),
+            Err(error) => error,
+        }
+    }
+}
+
+/// `admin_shutdown`, `crash_shutdown` and the like: the server spoke and then was gone.
+fn ended_by_server(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code().starts_with("57P") || code.code().starts_with("08"))
+}
+
+/// ANALYZE, and what was computed from the tables. Neither can make the copy undone, so failures are told and not raised.
+async fn after(client: &Client, job: &Job<'_>, mapping: &Mapping) {
+    let tables: Vec<String> = mapping.tables.iter().map(|table| table.target.quoted()).collect();
+    if tables.is_empty() {
+        return;
+    }
+    job.progress.part(part("analyze", 0, false));
+    if let Err(fault) = run(client, "analyzing", &format!("ANALYZE {}", tables.join(", "))).await {
+        job.progress.log(LogLevel::Warn, format!("the rows are in, but {}", fault.into_error()));
+    }
+    job.progress.part(part("analyze", 1, true));
+    refresh(client, job, mapping).await;
+}
+
+fn part(name: &str, done: u64, finished: bool) -> PartProgress {
+    PartProgress { part: name.to_owned(), unit: "steps".to_owned(), done, total: Some(1), bytes: 0, finished }
+}
+
+/// Materialized views over the loaded tables, through other views too, in the order of their making.
+const MATERIALIZED: &str = "
+WITH RECURSIVE over(oid) AS (
+  SELECT unnest($1::oid[])
+  UNION
+  SELECT r.ev_class FROM over
+  JOIN pg_catalog.pg_depend d ON d.refobjid = over.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+    AND d.classid = 'pg_catalog.pg_rewrite'::regclass
+  JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid)
+SELECT c.oid::regclass::text FROM over JOIN pg_catalog.pg_class c ON c.oid = over.oid
+WHERE c.relkind = 'm' AND c.relispopulated ORDER BY c.oid";
+
+async fn refresh(client: &Client, job: &Job<'_>, mapping: &Mapping) {
+    let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
+    let views = match rows(client, "looking for materialized views", MATERIALIZED, &[&tables]).await {
+        Ok(views) => views,
+        Err(fault) => return job.progress.log(LogLevel::Warn, fault.into_error().to_string()),
+    };
+    for view in views.iter().filter_map(|row| row.try_get::<_, String>(0).ok()) {
+        if let Err(fault) = run(client, "refreshing", &format!("REFRESH MATERIALIZED VIEW {view}")).await {
+            job.progress
+                .log(LogLevel::Warn, format!("materialized view {view} is left as it was: {}", fault.into_error()));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What a transfer is asked to do, and how it can end.
 
 use crate::connect::postgres::{Address, ConnectError};
-use crate::evidence::{Evidence, PlanReport};
+use crate::evidence::{Evidence, PlanReport, Reject};
 use crate::progress::{Control, ProgressSink};
 use crate::runbook::TransferOptions;
 use crate::schema::{Mapping, SchemaError};
@@ -29,10 +29,23 @@ pub struct Job<'a> {
 /// What will be done: for the operator, and for the code that does it.
 #[derive(Clone, Debug, Default)]
 pub struct Planned {
-    /// As it is shown. From [`super::decide`] without counts of storage classes and misfits: nothing was scanned.
+    /// As it is shown. From [`super::decide`] without storage classes, misfits and rows on the target: nothing was scanned.
     pub report: PlanReport,
     /// As it is done.
     pub mapping: Mapping,
+    /// What the source holds and the target refuses, under the policies; known after [`super::plan`] only.
+    pub rejects: Rejected,
+}
+
+/// Refused cells and rows: the first listed, all counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rejected {
+    /// The first [`Evidence::LISTED`].
+    pub listed: Vec<Reject>,
+    /// All of them.
+    pub total: u64,
+    /// Those whose policy is `stop`: a copy is refused while there are any.
+    pub stopping: u64,
 }
 
 /// How a transfer ends badly.

@@ -3,14 +3,34 @@
 //! Usable alone, with no runbook around it. [`decide`] pairs the tables, [`plan`] reads the whole source once and says
 //! what would happen, [`copy`] does it in one transaction. [`saved`] keeps what the target held before.
 
+mod breaks;
+mod checks;
 mod copy;
+mod decide;
 pub mod encode;
+mod intervals;
 mod job;
+mod ledger;
+mod load;
+mod locks;
 mod plan;
+mod preconditions;
+mod produce;
+mod rejects;
+mod rows;
 pub mod saved;
+mod scan;
 mod sequences;
+mod server_types;
+mod session;
+mod skips;
+mod source;
+mod stage;
+mod surroundings;
+mod takeoff;
 
 pub use copy::copy;
-pub use job::{Job, Planned, TransferError, run_schema};
-pub use plan::{decide, plan};
+pub use decide::decide;
+pub use job::{Job, Planned, Rejected, TransferError, run_schema};
+pub use plan::plan;
 pub use sequences::{Sequence, SequenceState, reset_sequences, restore_sequences, sequences};

@@ -1,24 +1,156 @@
-//! What would happen.
+//! What would happen, by one pass over the frozen source.
 
+use super::checks::Checks;
+use super::decide::{Decided, Look, look};
+use super::intervals::Verdict;
+use super::scan::{ColumnStats, Scan, Scanned};
+use super::session::{Fault, get, rows};
+use super::source::{Source, blocking};
+use super::surroundings::{ForeignKey, foreign_keys, unique_keys};
 use super::{Job, Planned, TransferError};
+use crate::evidence::{ColumnPlan, Severity, TablePlan, Warning};
+use crate::runbook::ZonePolicy;
+use crate::schema::{ColumnMapping, Mapping, TableMapping};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio_postgres::Client;
 
-/// Pairs the tables and decides units, zones and levels, without reading rows that it does not need. Problems are in the
-/// report; [`super::copy`] refuses while there are any.
-///
-/// # Errors
-/// When one side cannot be read.
-pub async fn decide(_job: &Job<'_>) -> Result<Planned, TransferError> {
-    Err(TransferError::Failed("decide is being written".to_owned()))
-}
-
-/// As [`decide`], and reads the whole source once with the real encoder: storage classes, misfits, unit evidence, unique
-/// and foreign key breaks, an estimate. Touches nothing. Misfits under `stop` are not [`PlanReport::problems`] but
-/// `misfits` of their columns.
-///
-/// [`PlanReport::problems`]: crate::evidence::PlanReport::problems
+/// As [`super::decide`], and reads the whole source once with the real encoder: storage classes, misfits, unit evidence, unique
+/// and foreign key breaks. Touches nothing. What the target refuses is in [`Planned::rejects`] and with its columns, not
+/// among the report's problems.
 ///
 /// # Errors
 /// When one side cannot be read, or the operator stops it.
-pub async fn plan(_job: &Job<'_>) -> Result<Planned, TransferError> {
-    Err(TransferError::Failed("plan is being written".to_owned()))
+pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
+    let Decided { mut planned, intervals, foreign_keys, source, client } = look(job, Look::Whole).await?;
+    let scannable = planned.report.problems.iter().all(|problem| problem.undecided);
+    let client = Arc::new(client);
+    let verdict = |table: &TableMapping, column: &ColumnMapping| {
+        intervals.get(&(table.target.label(), column.target.name.clone())).cloned()
+    };
+    if scannable {
+        let (_, scanned) = scan(job, &client, &planned.mapping, &foreign_keys, source).await?;
+        describe(&mut planned, &scanned, &verdict);
+        planned.rejects = scanned.rejected;
+    }
+    let counts = match target_rows(&client, &planned.mapping).await {
+        Ok(counts) => counts,
+        Err(fault) => {
+            let message = format!("the target's rows could not be counted: {}", fault.into_error());
+            planned.report.warnings.push(Warning { severity: Severity::Note, message });
+            Vec::new()
+        }
+    };
+    for (table, rows) in planned.report.tables.iter_mut().zip(counts) {
+        table.rows_target = rows;
+    }
+    outside_keys(&mut planned, &foreign_keys);
+    Ok(planned)
+}
+
+/// The pass itself; the source comes back with the refused rows.
+pub(super) async fn scan(
+    job: &Job<'_>,
+    client: &Arc<Client>,
+    mapping: &Mapping,
+    references: &[ForeignKey],
+    source: Source,
+) -> Result<(Source, Scanned), TransferError> {
+    let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
+    let unique = unique_keys(client, &tables).await.map_err(Fault::into_error)?;
+    let scan = Scan {
+        mapping: Arc::new(mapping.clone()),
+        checks: Checks::new(mapping, &unique, references),
+        client: Arc::clone(client),
+        runtime: Handle::current(),
+        progress: job.progress.clone(),
+        control: job.control.clone(),
+        rejects_file: job.rejects_file.map(std::path::Path::to_owned),
+    };
+    let (source, scanned) = blocking(source, move |source| scan.run(source)).await?;
+    Ok((source, scanned?))
+}
+
+/// The same for a copy that has a mapping but no foreign keys at hand.
+pub(super) async fn scan_for_copy(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Scanned), TransferError> {
+    let client = Arc::new(super::session::open(job, "plan").await?);
+    let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
+    let references = foreign_keys(&client, &tables).await.map_err(Fault::into_error)?;
+    scan(job, &client, mapping, &references, Source::open(job.source)?).await
+}
+
+fn describe(
+    planned: &mut Planned,
+    scanned: &Scanned,
+    verdict: &dyn Fn(&TableMapping, &ColumnMapping) -> Option<Verdict>,
+) {
+    let tables = planned.report.tables.iter_mut().zip(&planned.mapping.tables).zip(&scanned.tables);
+    for ((plan, mapping), stats) in tables {
+        plan.rows = stats.rows;
+        for ((column, mapped), seen) in plan.columns.iter_mut().zip(&mapping.columns).zip(&stats.columns) {
+            column.storage = seen.storage();
+            column.misfits.clone_from(&seen.misfits);
+            column.misfits_total = seen.misfits_total;
+            column.interval =
+                verdict(mapping, mapped).map(|verdict| seen.distribution.evidence(mapping, mapped, &verdict));
+            changes(column, mapped, seen);
+        }
+    }
+    let total = scanned.rejected.total;
+    if total > 0 {
+        let message = format!("{total} cells or rows of the source are refused by the target");
+        planned.report.warnings.push(Warning { severity: Severity::Loss, message });
+    }
+}
+
+/// What the conversion changes knowingly.
+fn changes(column: &mut ColumnPlan, mapped: &ColumnMapping, seen: &ColumnStats) {
+    let mut warn = |severity, message| column.warnings.push(Warning { severity, message });
+    if seen.zones > 0 {
+        let what = match mapped.rules.zone {
+            ZonePolicy::Utc => "are shifted to UTC",
+            ZonePolicy::AsWritten => "lose it and keep the clock",
+            ZonePolicy::Refuse => "are refused",
+        };
+        warn(Severity::Change, format!("{} values name a zone and {what}: the column has none", seen.zones));
+    }
+    if seen.fractions > 0 {
+        warn(Severity::Change, format!("{} values are finer than microseconds and are rounded", seen.fractions));
+    }
+    if seen.misfits_total > 0 {
+        warn(Severity::Loss, format!("{} values do not fit", seen.misfits_total));
+    }
+}
+
+async fn target_rows(client: &Client, mapping: &Mapping) -> Result<Vec<u64>, Fault> {
+    let mut counts = Vec::with_capacity(mapping.tables.len());
+    for part in mapping.tables.chunks(200) {
+        let asked: Vec<String> = part
+            .iter()
+            .enumerate()
+            .map(|(n, table)| format!("SELECT {n} AS n, count(*) AS rows FROM {}", table.target.quoted()))
+            .collect();
+        let sql = format!("SELECT rows FROM ({}) q ORDER BY n", asked.join(" UNION ALL "));
+        for row in rows(client, "counting the target's rows", &sql, &[]).await? {
+            counts.push(get::<i64>(&row, 0)?.unsigned_abs());
+        }
+    }
+    Ok(counts)
+}
+
+/// Tables that are not loaded and refer to loaded ones: the copy refuses when they hold rows.
+fn outside_keys(planned: &mut Planned, references: &[ForeignKey]) {
+    let oids: Vec<u32> = planned.mapping.tables.iter().map(|table| table.target.oid).collect();
+    for key in references.iter().filter(|key| !oids.contains(&key.child)) {
+        let message = format!(
+            "{} refers to {} by {} and is not loaded: the copy goes on only while it is empty",
+            key.child_name, key.parent_name, key.name
+        );
+        planned.report.warnings.push(Warning { severity: Severity::Change, message });
+    }
+}
+
+/// The row counts of a plan's tables, by place.
+pub(super) fn rows_of(tables: &[TablePlan]) -> Vec<u64> {
+    tables.iter().map(|table| table.rows).collect()
 }

@@ -1,0 +1,259 @@
+//! The plan's pass: every row of the source through the real encoder, nothing sent.
+
+use super::breaks::{Finder, KeyWriter, mark, prepare};
+use super::checks::Checks;
+use super::intervals::Distribution;
+use super::produce::{CHUNK, Meter, no_session, obey, reading};
+use super::rejects::Rejects;
+use super::rows::{BadCell, Kept, Pending, TableEncoder, show_value, storage};
+use super::server_types::ServerTypes;
+use super::skips::open_scratch;
+use super::source::Source;
+use super::{Rejected, TransferError};
+use crate::evidence::{Key, Misfit, Policy, Reject, StorageClass, StorageCounts};
+use crate::progress::{Control, ProgressSink};
+use crate::schema::{Mapping, TableMapping, TypeKind};
+use rusqlite::types::ValueRef;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio_postgres::Client;
+
+/// Misfits of a column that the plan shows; all are counted.
+const EXAMPLES: usize = 10;
+
+/// What was seen in one column.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ColumnStats {
+    counts: [u64; 5],
+    pub(super) misfits: Vec<Misfit>,
+    pub(super) misfits_total: u64,
+    /// Texts that name a zone, in a column without one.
+    pub(super) zones: u64,
+    /// Texts with more fractional digits than microseconds.
+    pub(super) fractions: u64,
+    pub(super) distribution: Distribution,
+}
+
+/// What was seen in one table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TableStats {
+    pub(super) rows: u64,
+    pub(super) columns: Vec<ColumnStats>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) tables: Vec<TableStats>,
+    pub(super) rejected: Rejected,
+}
+
+/// What the pass needs, owned: it runs on a thread of its own.
+pub(super) struct Scan {
+    pub(super) mapping: Arc<Mapping>,
+    pub(super) checks: Checks,
+    pub(super) client: Arc<Client>,
+    pub(super) runtime: Handle,
+    pub(super) progress: ProgressSink,
+    pub(super) control: Control,
+    pub(super) rejects_file: Option<PathBuf>,
+}
+
+impl Scan {
+    /// Leaves the refused rows in [`Source::scratch`].
+    pub(super) fn run(self, source: &mut Source) -> Result<Scanned, TransferError> {
+        let checks = self.checks.clone().prune(&source.frozen, &self.mapping)?;
+        let scratch = open_scratch()?;
+        prepare(&scratch, &checks)?;
+        let mut rejects = Rejects::new(self.rejects_file.as_deref());
+        let mut tables = Vec::with_capacity(self.mapping.tables.len());
+        for (number, table) in self.mapping.tables.iter().enumerate() {
+            let keys = KeyWriter::new(&scratch, &checks, number);
+            let pass = TablePass { scan: &self, number, table, source, scratch: &scratch, rejects: &mut rejects, keys };
+            tables.push(pass.run()?);
+        }
+        let frozen = &source.frozen;
+        Finder { frozen, scratch: &scratch, mapping: &self.mapping, checks: &checks, rejects: &mut rejects }.run()?;
+        source.scratch = Some(scratch);
+        Ok(Scanned { tables, rejected: rejects.finish()? })
+    }
+}
+
+struct TablePass<'a> {
+    scan: &'a Scan,
+    number: usize,
+    table: &'a TableMapping,
+    source: &'a Source,
+    scratch: &'a rusqlite::Connection,
+    rejects: &'a mut Rejects,
+    keys: KeyWriter<'a>,
+}
+
+impl TablePass<'_> {
+    fn run(mut self) -> Result<TableStats, TransferError> {
+        let label = self.table.target.label();
+        let failed = |error: rusqlite::Error| reading(&label, &error);
+        let encoder = TableEncoder::new(self.table, true)?;
+        let mut stats = TableStats { rows: 0, columns: vec![ColumnStats::default(); self.table.columns.len()] };
+        let mut meter = Meter::new(&self.scan.progress, &label, 0);
+        let mut statement = self.source.frozen.prepare(&encoder.selected.sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let (mut chunk, mut pending, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+        let mut positions = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.next().map_err(failed)? {
+            for (place, column) in self.table.columns.iter().enumerate() {
+                stats.columns[place].see(row.get_ref(place).map_err(failed)?, &column.target.ty.kind);
+            }
+            let tuple = chunk.len();
+            let kept = encoder
+                .append(row, &[], &mut chunk, &mut pending, &mut |cell| bad.push(Bad::new(&cell)))
+                .map_err(failed)?;
+            if !bad.is_empty() {
+                let key = encoder.selected.key(row);
+                bad.drain(..).try_for_each(|cell| self.refuse(&key, cell, &mut stats))?;
+            }
+            if kept == Kept::Skipped {
+                mark(self.scratch, self.number, stats.rows, Policy::SkipRow, &[])?;
+            } else {
+                self.keys.write(&encoder, &chunk[tuple..], stats.rows)?;
+                positions.push((tuple, stats.rows));
+            }
+            stats.rows += 1;
+            if chunk.len() >= CHUNK {
+                bytes += chunk.len() as u64;
+                self.judge(&encoder, &mut chunk, &mut pending, &mut positions, &mut stats)?;
+                meter.tell(stats.rows, bytes);
+                obey(&self.scan.control)?;
+            }
+        }
+        self.judge(&encoder, &mut chunk, &mut pending, &mut positions, &mut stats)?;
+        meter.finish(stats.rows, bytes);
+        Ok(stats)
+    }
+
+    /// Has the server read what only it can read, and empties the chunk.
+    fn judge(
+        &mut self,
+        encoder: &TableEncoder,
+        chunk: &mut Vec<u8>,
+        pending: &mut Vec<Pending>,
+        positions: &mut Vec<(usize, u64)>,
+        stats: &mut TableStats,
+    ) -> Result<(), TransferError> {
+        if !pending.is_empty() {
+            let mut refused = Vec::new();
+            let server = ServerTypes::new(&self.scan.client, &self.scan.runtime);
+            server.resolve(self.table, encoder, chunk, std::mem::take(pending), &mut |tuple, key, cell| {
+                refused.push((tuple, key.clone(), Bad::new(&cell)));
+            })?;
+            for (tuple, key, cell) in refused {
+                let position = positions.iter().find(|(start, _)| *start == tuple).map(|(_, position)| *position);
+                let position = position.ok_or_else(no_session)?;
+                mark(self.scratch, self.number, position, cell.action, &[cell.column])?;
+                self.refuse(&key, cell, stats)?;
+            }
+        }
+        chunk.clear();
+        positions.clear();
+        Ok(())
+    }
+
+    fn refuse(&mut self, key: &Key, cell: Bad, stats: &mut TableStats) -> Result<(), TransferError> {
+        let seen = &mut stats.columns[cell.column];
+        seen.misfits_total += 1;
+        if seen.misfits.len() < EXAMPLES {
+            seen.misfits.push(Misfit {
+                key: key.clone(),
+                storage: cell.storage,
+                value: cell.value.clone(),
+                reason: cell.reason.clone(),
+            });
+        }
+        self.rejects.add(Reject {
+            table: self.table.target.label(),
+            key: key.clone(),
+            column: Some(self.table.columns[cell.column].target.name.clone()),
+            storage: cell.storage,
+            value: cell.value,
+            reason: cell.reason,
+            action: cell.action,
+        })
+    }
+}
+
+/// A [`BadCell`] that outlives its row.
+struct Bad {
+    column: usize,
+    storage: StorageClass,
+    value: Option<String>,
+    reason: String,
+    action: Policy,
+}
+
+impl Bad {
+    fn new(cell: &BadCell<'_>) -> Self {
+        Self {
+            column: cell.column,
+            storage: storage(cell.value),
+            value: show_value(cell.value),
+            reason: cell.reason.to_owned(),
+            action: cell.action,
+        }
+    }
+}
+
+impl ColumnStats {
+    fn see(&mut self, value: ValueRef<'_>, kind: &TypeKind) {
+        self.counts[storage(value) as usize] += 1;
+        match (kind, value) {
+            (TypeKind::Interval(_), ValueRef::Integer(number)) => self.distribution.add(number),
+            (TypeKind::Timestamp(_) | TypeKind::Date | TypeKind::Time(_), ValueRef::Text(text)) => {
+                self.zones += u64::from(names_zone(text));
+                self.fractions += u64::from(is_finer_than_micros(text));
+            }
+            (TypeKind::TimestampTz(_) | TypeKind::TimeTz(_), ValueRef::Text(text)) => {
+                self.fractions += u64::from(is_finer_than_micros(text));
+            }
+            _ => {}
+        }
+    }
+
+    /// How many cells of each storage class.
+    pub(super) fn storage(&self) -> StorageCounts {
+        const CLASSES: [StorageClass; 5] =
+            [StorageClass::Null, StorageClass::Integer, StorageClass::Real, StorageClass::Text, StorageClass::Blob];
+        CLASSES.into_iter().map(|class| (class, self.counts[class as usize])).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// `…Z`, `…+01:00`, `… UTC`: something after the clock that is no fraction.
+fn names_zone(text: &[u8]) -> bool {
+    let Some(clock) = text.iter().position(|byte| *byte == b':') else { return false };
+    text[clock..].iter().any(|byte| matches!(byte, b'+' | b'-' | b'Z' | b'z' | b'U'))
+}
+
+fn is_finer_than_micros(text: &[u8]) -> bool {
+    let Some(dot) = text.iter().position(|byte| *byte == b'.') else { return false };
+    let digits: Vec<u8> = text[dot + 1..].iter().copied().take_while(u8::is_ascii_digit).collect();
+    digits.len() > 6 && digits[6..].iter().any(|digit| *digit != b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_and_fine_fractions_are_seen() {
+        for text in
+            ["2025-12-12 20:47:51.200002669+01:00", "2024-01-01T00:00:00Z", "2026-06-21 23:12:02 +0000 UTC m=+23.99"]
+        {
+            assert!(names_zone(text.as_bytes()), "{text}");
+        }
+        assert!(!names_zone(b"2024-01-01 00:00:00.5"));
+        assert!(!names_zone(b"2024-01-01"));
+        assert!(is_finer_than_micros(b"2025-12-12 20:47:51.200002669+01:00"));
+        assert!(!is_finer_than_micros(b"2025-12-12 20:47:51.200002000"));
+    }
+}

@@ -1,0 +1,198 @@
+//! The target made ready for the load, inside the transaction, and put back as it was.
+
+use super::session::{Fault, check_wish, interrupted, run};
+use super::surroundings::{ForeignKey, SecondaryIndex, Standing, Trigger};
+use super::surroundings::{foreign_keys, secondary_indexes, standings, triggers};
+use super::takeoff::{self, Statement};
+use super::{Job, TransferError, locks};
+use crate::crash;
+use crate::progress::PartProgress;
+use crate::schema::TargetTable;
+use tokio_postgres::Client;
+
+/// Below this many rows taking indexes off gains nothing.
+const LARGE: u64 = 100_000;
+
+/// For index builds and the checks of foreign keys; a session's own, so any role may set it.
+const MEMORY: &str = "SET LOCAL maintenance_work_mem = '256MB'";
+
+/// Whose rows stand in the tables when their keys are put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    /// Loaded ones: keys that were NOT VALID are checked all the same.
+    New,
+    /// The former ones, which may be why a key was NOT VALID.
+    Former,
+}
+
+/// What stands around the loaded tables, as it was before.
+pub(super) struct Stage {
+    truncate: String,
+    keys: Vec<ForeignKey>,
+    triggers: Vec<Trigger>,
+    indexes: Vec<SecondaryIndex>,
+    secured: Vec<Standing>,
+}
+
+impl Stage {
+    /// Begins the transaction with all tables locked, and reads what stands there; nobody can change it any more.
+    pub(super) async fn begin(
+        client: &Client,
+        job: &Job<'_>,
+        targets: &[TargetTable],
+        rows: &[u64],
+    ) -> Result<Self, Fault> {
+        let tables: Vec<u32> = targets.iter().map(|table| table.oid).collect();
+        let known = foreign_keys(client, &tables).await?;
+        let outside = known.iter().filter(|key| !tables.contains(&key.child)).map(|key| key.child_name.clone());
+        let locked: Vec<String> = targets.iter().map(only).chain(outside).collect();
+        locks::begin_with(client, job, &locked).await?;
+        let large: Vec<u32> = targets
+            .iter()
+            .zip(rows)
+            .filter(|(table, rows)| **rows >= LARGE && !table.partitioned)
+            .map(|(table, _)| table.oid)
+            .collect();
+        let stage = Self::read(client, targets, &tables, &large).await?;
+        stage.refuse_outside(client, &tables).await?;
+        Ok(stage)
+    }
+
+    async fn read(client: &Client, targets: &[TargetTable], tables: &[u32], large: &[u32]) -> Result<Self, Fault> {
+        // With an empty search path the server writes every name with its schema.
+        run(client, "fixing the search path", SAVE_PATH).await?;
+        let keys = foreign_keys(client, tables).await?;
+        let triggers = triggers(client, tables).await?;
+        let indexes = secondary_indexes(client, large).await?;
+        let secured = standings(client, tables).await?;
+        run(client, "giving the search path back", RESTORE_PATH).await?;
+        let truncate = targets.iter().map(only).collect::<Vec<_>>().join(", ");
+        Ok(Self {
+            truncate,
+            // A parent that is not loaded stays as it is, and its children are checked row by row.
+            keys: keys.into_iter().filter(|key| tables.contains(&key.parent)).collect(),
+            triggers: triggers.into_iter().filter(|trigger| !trigger.fills_search).collect(),
+            indexes,
+            secured: secured.into_iter().filter(|standing| standing.forced_security).collect(),
+        })
+    }
+
+    /// A table that is not loaded and refers to loaded rows would refer to nothing, or to other rows.
+    async fn refuse_outside(&self, client: &Client, tables: &[u32]) -> Result<(), Fault> {
+        for key in self.keys.iter().filter(|key| !tables.contains(&key.child)) {
+            let sql = format!("SELECT FROM {} LIMIT 1", key.child_name);
+            if !super::session::rows(client, "looking into a referring table", &sql, &[]).await?.is_empty() {
+                return Err(TransferError::Refused(format!(
+                    "{} is not loaded, holds rows, and refers to {} by foreign key {}: load it too, or empty it; nothing was touched",
+                    key.child_name, key.parent_name, key.name
+                ))
+                .into());
+            }
+        }
+        if let Some(key) = self.keys.iter().find(|key| !key.plain_triggers) {
+            return Err(TransferError::Refused(format!(
+                "the triggers of foreign key {} of {} were disabled or changed by hand, which cannot be put back by the owner: enable them (ALTER TABLE … ENABLE TRIGGER ALL) first; nothing was touched",
+                key.name, key.child_name
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Takes off what is in the way and empties all tables at once.
+    pub(super) async fn clear(&self, client: &Client, job: &Job<'_>) -> Result<(), Fault> {
+        run(client, "setting the session", &format!("{MEMORY}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
+        let mut statements: Vec<Statement> = self.secured.iter().map(takeoff::loosen_security).collect();
+        statements.extend(self.keys.iter().map(takeoff::drop_foreign_key));
+        statements.extend(self.triggers.iter().map(takeoff::silence));
+        statements.extend(self.indexes.iter().map(takeoff::drop_index));
+        for statement in &statements {
+            change(client, statement).await?;
+        }
+        if self.truncate.is_empty() {
+            return Ok(());
+        }
+        check_wish(job)?;
+        let what = "emptying the tables".to_owned();
+        change(client, &Statement { what, sql: format!("TRUNCATE {}", self.truncate) }).await
+    }
+
+    /// Lets row security bind the owner again; after the last read of the tables.
+    pub(super) async fn secure(&self, client: &Client) -> Result<(), Fault> {
+        for standing in &self.secured {
+            change(client, &takeoff::force_security(standing)).await?;
+        }
+        Ok(())
+    }
+
+    /// Builds and puts back, in the order in which each needs the other.
+    pub(super) async fn put_back(&self, client: &Client, job: &Job<'_>, given: Given) -> Result<(), Fault> {
+        let groups: Vec<Vec<Statement>> = self.indexes.iter().map(takeoff::build_index).collect();
+        work(client, job, "indexes", &groups).await?;
+        let groups: Vec<Vec<Statement>> =
+            self.keys.iter().map(|key| takeoff::add_foreign_key(key, given == Given::New)).collect();
+        work(client, job, "foreign keys", &groups).await?;
+        for trigger in &self.triggers {
+            change(client, &takeoff::rouse(trigger)).await?;
+        }
+        Ok(())
+    }
+}
+
+const SAVE_PATH: &str =
+    "SELECT pg_catalog.set_config('cutover.search_path', pg_catalog.current_setting('search_path'), true),
+  pg_catalog.set_config('search_path', '', true)";
+const RESTORE_PATH: &str =
+    "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('cutover.search_path'), true)";
+
+/// `ONLY`, so that nothing beside the named table is touched; a partitioned table is its partitions.
+fn only(table: &TargetTable) -> String {
+    let name = table.quoted();
+    if table.partitioned { name } else { format!("ONLY {name}") }
+}
+
+/// One change of the schema.
+pub(super) async fn change(client: &Client, statement: &Statement) -> Result<(), Fault> {
+    crash::point("transfer.ddl.before");
+    run(client, &statement.what, &statement.sql).await?;
+    crash::point("transfer.ddl.after");
+    Ok(())
+}
+
+/// Long statements: progress between them, and a stop ends the one at work.
+async fn work(client: &Client, job: &Job<'_>, part: &str, groups: &[Vec<Statement>]) -> Result<(), Fault> {
+    let tell = |done: usize| {
+        job.progress.part(PartProgress {
+            part: part.to_owned(),
+            unit: part.to_owned(),
+            done: done as u64,
+            total: Some(groups.len() as u64),
+            bytes: 0,
+            finished: done == groups.len(),
+        });
+    };
+    if groups.is_empty() {
+        return Ok(());
+    }
+    for (done, group) in groups.iter().enumerate() {
+        tell(done);
+        for statement in group {
+            tokio::select! {
+                result = change(client, statement) => result?,
+                () = job.control.stopped() => return Err(cancelled(client, job).await),
+            }
+        }
+    }
+    tell(groups.len());
+    Ok(())
+}
+
+async fn cancelled(client: &Client, job: &Job<'_>) -> Fault {
+    match job.address.cancel(&client.cancel_token()).await {
+        Ok(()) => interrupted().into(),
+        Err(error) => TransferError::Interrupted(format!(
+            "stopped as asked; the server could not be told to cancel ({error}) and rolls back when it notices"
+        ))
+        .into(),
+    }
+}

@@ -1,0 +1,206 @@
+//! What stands around the tables to be loaded: foreign keys, triggers, secondary indexes, row security, owners. Read from
+//! `pg_constraint`, `pg_trigger`, `pg_index` and `pg_class` (<https://www.postgresql.org/docs/current/catalogs.html>), with the
+//! definitions as the server writes them.
+
+use super::TransferError;
+use super::session::{Fault, get, rows};
+use tokio_postgres::Client;
+
+/// A foreign key of, or onto, the tables to be loaded.
+#[derive(Clone, Debug)]
+pub(super) struct ForeignKey {
+    pub(super) name: String,
+    pub(super) child: u32,
+    pub(super) parent: u32,
+    /// Quoted, schema-qualified.
+    pub(super) child_name: String,
+    pub(super) parent_name: String,
+    pub(super) child_columns: Vec<String>,
+    pub(super) parent_columns: Vec<String>,
+    pub(super) definition: String,
+    pub(super) comment: Option<String>,
+    pub(super) validated: bool,
+    /// Whether its own triggers are as PostgreSQL makes them.
+    pub(super) plain_triggers: bool,
+}
+
+const FOREIGN_KEYS: &str = "
+SELECT k.conname::text, k.conrelid, k.confrelid, k.conrelid::regclass::text, k.confrelid::regclass::text,
+  ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, o)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.o),
+  ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, o)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.o),
+  pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'), k.convalidated,
+  NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
+FROM pg_catalog.pg_constraint k
+WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
+ORDER BY k.oid";
+
+pub(super) async fn foreign_keys(client: &Client, tables: &[u32]) -> Result<Vec<ForeignKey>, Fault> {
+    let found = rows(client, "reading foreign keys", FOREIGN_KEYS, &[&tables]).await?;
+    let read = |row| -> Result<ForeignKey, TransferError> {
+        Ok(ForeignKey {
+            name: get(row, 0)?,
+            child: get(row, 1)?,
+            parent: get(row, 2)?,
+            child_name: get(row, 3)?,
+            parent_name: get(row, 4)?,
+            child_columns: get(row, 5)?,
+            parent_columns: get(row, 6)?,
+            definition: get(row, 7)?,
+            comment: get(row, 8)?,
+            validated: get(row, 9)?,
+            plain_triggers: get(row, 10)?,
+        })
+    };
+    Ok(found.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// A unique constraint or index over plain columns.
+#[derive(Clone, Debug)]
+pub(super) struct UniqueKey {
+    pub(super) table: u32,
+    pub(super) name: String,
+    pub(super) columns: Vec<String>,
+    pub(super) nulls_equal: bool,
+}
+
+const UNIQUE_KEYS: &str = "
+SELECT i.indrelid, c.relname::text,
+  ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, o)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
+        WHERE u.o <= i.indnkeyatts ORDER BY u.o),
+  coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid";
+
+pub(super) async fn unique_keys(client: &Client, tables: &[u32]) -> Result<Vec<UniqueKey>, Fault> {
+    let found = rows(client, "reading unique indexes", UNIQUE_KEYS, &[&tables]).await?;
+    let read = |row| -> Result<UniqueKey, TransferError> {
+        Ok(UniqueKey { table: get(row, 0)?, name: get(row, 1)?, columns: get(row, 2)?, nulls_equal: get(row, 3)? })
+    };
+    Ok(found.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// A trigger that would fire.
+#[derive(Clone, Debug)]
+pub(super) struct Trigger {
+    /// Quoted, schema-qualified.
+    pub(super) table: String,
+    pub(super) name: String,
+    /// Whether it is `ENABLE ALWAYS` and not plainly enabled.
+    pub(super) always: bool,
+    /// Whether it is a BEFORE INSERT trigger of a row in a table that has a `tsvector` column.
+    pub(super) fills_search: bool,
+}
+
+/// `tgtype`: bit 0 row, bit 1 before, bit 2 insert (`pg_trigger.h`).
+const TRIGGERS: &str = "
+SELECT t.tgrelid::regclass::text, t.tgname::text, t.tgenabled = 'A',
+  (t.tgtype & 7) = 7 AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+      AND a.atttypid = 'pg_catalog.tsvector'::regtype)
+FROM pg_catalog.pg_trigger t
+WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  AND t.tgrelid IN (SELECT p.relid FROM unnest($1::oid[]) r(oid), LATERAL pg_catalog.pg_partition_tree(r.oid) p
+                    UNION SELECT unnest($1::oid[]))
+ORDER BY t.oid";
+
+pub(super) async fn triggers(client: &Client, tables: &[u32]) -> Result<Vec<Trigger>, Fault> {
+    let found = rows(client, "reading triggers", TRIGGERS, &[&tables]).await?;
+    let read = |row| -> Result<Trigger, TransferError> {
+        Ok(Trigger { table: get(row, 0)?, name: get(row, 1)?, always: get(row, 2)?, fills_search: get(row, 3)? })
+    };
+    Ok(found.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// A secondary index that can be put back exactly.
+#[derive(Clone, Debug)]
+pub(super) struct SecondaryIndex {
+    /// Quoted, schema-qualified.
+    pub(super) table: String,
+    pub(super) name: String,
+    pub(super) schema: String,
+    pub(super) definition: String,
+    /// The name and definition of the UNIQUE constraint that it serves.
+    pub(super) constraint: Option<(String, String)>,
+    pub(super) comment: Option<String>,
+    pub(super) constraint_comment: Option<String>,
+    pub(super) clustered: bool,
+    pub(super) tablespace: Option<String>,
+    /// Column number and statistics target.
+    pub(super) statistics: Vec<(i16, i32)>,
+}
+
+/// Left on: primary keys, replica identities, exclusion constraints, indexes that a foreign key or anything else depends on, that
+/// belong to an extension, or that the role may not create again.
+const INDEXES: &str = "
+SELECT i.indrelid::regclass::text, c.relname::text, n.nspname::text, pg_catalog.pg_get_indexdef(i.indexrelid),
+  k.conname::text, pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(i.indexrelid, 'pg_class'),
+  pg_catalog.obj_description(k.oid, 'pg_constraint'), i.indisclustered, s.spcname::text,
+  ARRAY(SELECT a.attnum FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum),
+  ARRAY(SELECT a.attstattarget::int4 FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum)
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
+WHERE i.indrelid = ANY ($1::oid[]) AND c.relkind = 'i' AND NOT c.relispartition
+  AND i.indisvalid AND i.indisready AND NOT i.indisprimary AND NOT i.indisreplident AND NOT i.indisexclusion
+  AND (k.oid IS NULL OR (k.contype = 'u' AND c.reloptions IS NULL))
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid)
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+    WHERE (d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indexrelid)
+       OR (d.refclassid = 'pg_catalog.pg_constraint'::regclass AND d.refobjid = k.oid AND d.objid <> i.indexrelid)
+       OR (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid AND d.deptype IN ('e', 'x')))
+  AND pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+  AND (c.reltablespace = 0 OR pg_catalog.has_tablespace_privilege(c.reltablespace, 'CREATE'))
+ORDER BY i.indexrelid";
+
+pub(super) async fn secondary_indexes(client: &Client, tables: &[u32]) -> Result<Vec<SecondaryIndex>, Fault> {
+    let found = rows(client, "reading indexes", INDEXES, &[&tables]).await?;
+    let read = |row| -> Result<SecondaryIndex, TransferError> {
+        let numbers: Vec<i16> = get(row, 10)?;
+        let targets: Vec<i32> = get(row, 11)?;
+        Ok(SecondaryIndex {
+            table: get(row, 0)?,
+            name: get(row, 1)?,
+            schema: get(row, 2)?,
+            definition: get(row, 3)?,
+            constraint: get::<Option<String>>(row, 4)?.zip(get(row, 5)?),
+            comment: get(row, 6)?,
+            constraint_comment: get(row, 7)?,
+            clustered: get(row, 8)?,
+            tablespace: get(row, 9)?,
+            statistics: numbers.into_iter().zip(targets).collect(),
+        })
+    };
+    Ok(found.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// What the role may do with a table.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) table: String,
+    pub(super) owner: String,
+    pub(super) owned: bool,
+    /// Whether row security binds even the owner, and the role cannot pass it by.
+    pub(super) forced_security: bool,
+}
+
+const STANDING: &str = "
+SELECT c.oid::regclass::text, pg_catalog.pg_get_userbyid(c.relowner)::text, pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+  c.relrowsecurity AND c.relforcerowsecurity
+    AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user)
+FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[]) ORDER BY 1";
+
+pub(super) async fn standings(client: &Client, tables: &[u32]) -> Result<Vec<Standing>, Fault> {
+    let found = rows(client, "reading owners", STANDING, &[&tables]).await?;
+    let read = |row| -> Result<Standing, TransferError> {
+        Ok(Standing { table: get(row, 0)?, owner: get(row, 1)?, owned: get(row, 2)?, forced_security: get(row, 3)? })
+    };
+    Ok(found.iter().map(read).collect::<Result<_, _>>()?)
+}

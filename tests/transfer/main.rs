@@ -1,0 +1,8 @@
+//! The transfer against a real PostgreSQL: what arrives, what is refused, and what the target looks like afterwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod fixture;
+mod target_as_before;

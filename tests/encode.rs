@@ -471,3 +471,18 @@ async fn load_and_read_back(client: &Client, case: &Case, payloads: &[Vec<u8>], 
         rest = &rest[6 + length..];
     }
 }
+
+/// The deepest JSON that the encoder takes is within what a server of default settings takes, by text and by binary COPY.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn takes_no_deeper_json_than_the_server() {
+    let client = connect(&support::database()).await;
+    for (sql, kind) in [("json", TypeKind::Json), ("jsonb", TypeKind::Jsonb)] {
+        let deepest = r#"{"a":["#.repeat(3000) + &"]}".repeat(3000);
+        let payload = encoded(&encoder(kind.clone()), &deepest).expect("6000 levels");
+        assert_eq!(encoded(&encoder(kind.clone()), &format!("[{deepest}]")), None);
+        let mut wrong = Vec::new();
+        let case = case(sql, kind, "", &[], &[]);
+        load_and_read_back(&client, &case, &[payload], &mut wrong).await;
+        assert!(wrong.is_empty(), "{}", &wrong[0][..200.min(wrong[0].len())]);
+    }
+}

@@ -26,14 +26,13 @@ fn put(kind: &TypeKind, payload: &[u8], out: &mut String) -> Result<(), BadWire>
         TypeKind::Int2 | TypeKind::Int4 | TypeKind::Int8 => {
             write(out, format_args!("{}", canonical::integer(payload)?))
         }
-        TypeKind::Float4 => put_float(
-            f64::from(f32::from_be_bytes(fixed("real", payload)?)),
-            f32::from_be_bytes(fixed("real", payload)?),
-            out,
-        ),
+        TypeKind::Float4 => {
+            let value = f32::from_be_bytes(fixed("real", payload)?);
+            put_float(f64::from(value), value, 6, out);
+        }
         TypeKind::Float8 => {
             let value = f64::from_be_bytes(fixed("double precision", payload)?);
-            put_float(value, value, out);
+            put_float(value, value, 15, out);
         }
         TypeKind::Numeric(_) => put_numeric(payload, out)?,
         TypeKind::Bytea => put_hex(payload, out),
@@ -72,16 +71,21 @@ fn put_hex(payload: &[u8], out: &mut String) {
     }
 }
 
-fn put_float(wide: f64, shortest: impl std::fmt::Display + std::fmt::LowerExp, out: &mut String) {
-    let size = wide.abs();
+/// The shortest digits that read back as the same number; with an exponent below 1e-4 and from 10^`plain` on.
+fn put_float(wide: f64, shortest: impl std::fmt::Display + std::fmt::LowerExp, plain: i32, out: &mut String) {
     if wide.is_nan() {
         out.push_str("NaN");
     } else if wide.is_infinite() {
         out.push_str(if wide > 0.0 { "Infinity" } else { "-Infinity" });
-    } else if size != 0.0 && !(1e-4..1e15).contains(&size) {
-        write(out, format_args!("{shortest:e}"));
     } else {
-        write(out, format_args!("{shortest}"));
+        let scientific = format!("{shortest:e}");
+        let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        if (-4..plain).contains(&power.parse().unwrap_or(0)) {
+            write(out, format_args!("{shortest}"));
+        } else {
+            let (sign, size) = power.strip_prefix('-').map_or(('+', power), |size| ('-', size));
+            write(out, format_args!("{mantissa}e{sign}{size:0>2}"));
+        }
     }
 }
 

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("digest", &["schema"]),
     ("transfer", &["connect", "crash", "digest", "evidence", "progress", "runbook", "schema"]),
     ("verify", &["connect", "digest", "evidence", "progress", "runbook", "schema"]),
-    ("action", &["connect", "crash", "evidence", "progress", "runbook", "schema", "transfer", "verify"]),
+    ("action", &["connect", "crash", "evidence", "figures", "progress", "runbook", "schema", "transfer", "verify"]),
     ("inspect", &["action", "connect", "digest", "evidence", "progress", "runbook", "schema", "transfer", "verify"]),
     ("journal", &["crash"]),
     ("engine/machine", &["evidence", "runbook"]),

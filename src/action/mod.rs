@@ -4,8 +4,35 @@
 //! code, so that tests can put faults there.
 
 pub mod config_file;
+mod copy;
+mod failure;
+mod frozen;
+mod generate_schema;
+mod health;
+mod job;
+mod late_writes;
+mod manual;
+mod marker;
+mod preflight;
+mod process;
+mod quiesce;
+mod registry;
+mod replace;
+mod reset_sequences;
+mod scan;
 mod secrets;
+mod shell;
+mod snapshot;
+mod spot_check;
+mod sql;
+mod sql_text;
+mod start;
+mod switch_config;
+mod truncate;
+mod verify;
+mod wait;
 
+pub use registry::Registry;
 pub use secrets::{MASK, Secrets};
 
 pub use crate::evidence::{Checkpoint, Description, FailureKind, Outcome};
@@ -90,6 +117,9 @@ pub struct Context {
     pub target: Arc<crate::connect::postgres::Address>,
     /// Values of secret parameters: masked in everything that a command prints or a file's difference shows.
     pub secrets: Secrets,
+    /// Whether the operator agreed to lose, or has exported, what the application wrote to the target since: an undo then does
+    /// not refuse because of it.
+    pub lose_writes: bool,
     /// Where progress and log lines go.
     pub progress: ProgressSink,
     /// What the operator wants: go on, pause, stop.

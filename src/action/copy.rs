@@ -1,0 +1,188 @@
+//! Loads all tables.
+
+use super::job::Load;
+use super::{
+    Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, failure, frozen, late_writes, truncate,
+};
+use crate::evidence::{Evidence, Finding};
+use crate::figures;
+use crate::runbook::{Settings, settings};
+use crate::transfer::saved::Saved;
+use crate::transfer::{self, Planned};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// The action.
+pub(super) struct Copy(pub settings::Copy);
+
+/// What the copy left behind.
+#[derive(Serialize, Deserialize)]
+struct Left {
+    rows: u64,
+    /// With `keep_undo`: what stood there before.
+    saved: Option<Saved>,
+}
+
+#[async_trait]
+impl Action for Copy {
+    fn describe(&self, context: &Context) -> Description {
+        let known = context.outcome(|settings| matches!(settings, Settings::Scan(_)));
+        let plan = known.and_then(|outcome| outcome.evidence.plan.as_deref());
+        let what = plan.map_or_else(
+            || "all tables".to_owned(),
+            |plan| {
+                format!(
+                    "{} with {}",
+                    figures::counted(plan.tables.len() as u64, "table"),
+                    figures::counted(plan.rows, "row")
+                )
+            },
+        );
+        let jobs = self.0.jobs.or(context.runbook.transfer.jobs).unwrap_or(1);
+        let how = if jobs > 1 { format!("over {jobs} connections") } else { "in one transaction".to_owned() };
+        Description {
+            does: format!("Loads {what} into {} {how}.", context.target.label()),
+            effects: vec![
+                "deletes the rows that stand in these tables".to_owned(),
+                "takes foreign keys, and indexes of large tables, off and puts them back".to_owned(),
+                "sets the sequences ahead of the data".to_owned(),
+            ],
+            way_back: match self.can_go_back(context) {
+                true => "Nothing changes unless all of it arrives; afterwards the saved rows are put back.".to_owned(),
+                false => {
+                    "Nothing changes unless all of it arrives; afterwards there is no way back: no rows are saved."
+                        .to_owned()
+                }
+            },
+            reversible: self.can_go_back(context),
+            changes: true,
+        }
+    }
+
+    async fn check(&self, _context: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
+        let source = frozen::source_for(context, self.0.freeze).await?;
+        let mapping = self.load(context, source).decide(context).await?.mapping;
+        let tables: Vec<_> = mapping.tables.into_iter().map(|table| table.target).collect();
+        let client = context.session().await?;
+        Checkpoint::of(&transfer::sequences(&client, &tables).await?)
+    }
+
+    async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        let load = self.load(context, frozen::source_for(context, self.0.freeze).await?);
+        let planned = transfer::plan(&load.job(context)).await?;
+        let keeps =
+            self.0.keep_undo && self.saved_by_truncate(context)?.is_none() && planned.report.problems.is_empty();
+        let saved = if keeps { Some(truncate::save(context, &load, &planned.mapping).await?) } else { None };
+        let copied = transfer::copy(&load.job(context), &planned).await;
+        let evidence = copied.map_err(|error| with_plan(error.into(), &planned))?;
+        let rows = evidence.tables.iter().map(|table| table.rows_loaded).sum();
+        let rejected = match evidence.rejects_total {
+            0 => String::new(),
+            many => format!(", {} rejected", figures::count(many)),
+        };
+        Ok(Outcome {
+            summary: format!(
+                "{} into {}{rejected}",
+                figures::counted(rows, "row"),
+                figures::counted(evidence.tables.len() as u64, "table")
+            ),
+            outputs: [("rows".to_owned(), rows.to_string())].into(),
+            left: failure::json(&Left { rows, saved })?,
+            evidence: with_report(evidence, &planned),
+        })
+    }
+
+    async fn undo(
+        &self,
+        context: &Context,
+        _checkpoint: &Checkpoint,
+        left: Option<&Value>,
+    ) -> Result<Outcome, ActionError> {
+        let left = left.map(failure::read::<Left>).transpose()?;
+        let own = left.as_ref().and_then(|left| left.saved.clone());
+        let load = self.load(context, frozen::source_for(context, false).await?);
+        let mapping = load.decide(context).await?.mapping;
+        let arrived = load.compare(context, &mapping).await?;
+        if left.is_none() && arrived.differences_total > 0 {
+            let summary = "the copy never reached the target: nothing to take back".to_owned();
+            return Ok(Outcome { summary, ..Outcome::default() });
+        }
+        let Some(saved) = own.or(self.saved_by_truncate(context)?) else {
+            return Err(ActionError::failed(
+                "the rows that stood in the target before the copy were not saved (no `truncate` step, no `keep_undo`): restore the target from a backup",
+            ));
+        };
+        if arrived.differences_total > 0 && !context.lose_writes && !self.is_back(context, &load, &saved).await? {
+            return Err(changed(&arrived, context));
+        }
+        let summary = truncate::put_back(context, &load, &mapping, &saved).await?;
+        Ok(Outcome { summary, ..Outcome::default() })
+    }
+
+    async fn late_writes(&self, context: &Context) -> Result<u64, ActionError> {
+        late_writes::count(context).await
+    }
+
+    async fn export_writes(&self, context: &Context, file: &Path) -> Result<u64, ActionError> {
+        late_writes::export(context, file).await
+    }
+}
+
+impl Copy {
+    fn load(&self, context: &Context, source: PathBuf) -> Load {
+        Load::new(context, source).with_jobs(self.0.jobs)
+    }
+
+    fn can_go_back(&self, context: &Context) -> bool {
+        self.0.keep_undo || !context.earlier(|settings| matches!(settings, Settings::Truncate(_))).is_empty()
+    }
+
+    fn saved_by_truncate(&self, context: &Context) -> Result<Option<Saved>, ActionError> {
+        let outcome = context.outcome(|settings| matches!(settings, Settings::Truncate(_)));
+        outcome.filter(|outcome| !outcome.left.is_null()).map(|outcome| failure::read(&outcome.left)).transpose()
+    }
+
+    /// Whether an undo that was cut short has put the rows back already.
+    async fn is_back(&self, context: &Context, load: &Load, saved: &Saved) -> Result<bool, ActionError> {
+        let mapping = load.decide(context).await?.mapping;
+        let now = transfer::saved::fingerprint(&load.job(context), &mapping).await?;
+        Ok(saved.tables.iter().all(|before| {
+            now.iter().any(|table| {
+                (&table.schema, &table.table, &table.digest) == (&before.schema, &before.table, &before.digest)
+            })
+        }))
+    }
+}
+
+fn changed(arrived: &Evidence, context: &Context) -> ActionError {
+    let tables: Vec<&str> = arrived
+        .tables
+        .iter()
+        .filter(|table| table.digest_source != table.digest_target)
+        .map(|table| table.table.as_str())
+        .take(10)
+        .collect();
+    let message = format!(
+        "{} of {} differ from what the copy left ({}): somebody wrote them since, and they would be lost; go back with --lose-writes or --export-writes FILE",
+        figures::counted(arrived.differences_total, "row"),
+        context.target.label(),
+        tables.join(", ")
+    );
+    ActionError::new(FailureKind::Refused, message).with_evidence(arrived.clone())
+}
+
+fn with_plan(error: ActionError, planned: &Planned) -> ActionError {
+    let evidence = with_report((*error.evidence).clone(), planned);
+    error.with_evidence(evidence)
+}
+
+fn with_report(evidence: Evidence, planned: &Planned) -> Evidence {
+    let plan = evidence.plan.or_else(|| Some(Box::new(planned.report.clone())));
+    Evidence { plan, ..evidence }
+}

@@ -1,0 +1,94 @@
+//! Every check that can fail later, now. Nothing is touched; all that is wrong is told at once.
+
+mod host;
+mod source;
+mod target;
+
+use super::{Action, ActionError, Actions as _, Checkpoint, Context, Description, FailureKind, Outcome, Registry};
+use crate::evidence::{Evidence, Finding, Verdict};
+use crate::figures;
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// The action.
+pub(super) struct Preflight;
+
+#[async_trait]
+impl Action for Preflight {
+    fn describe(&self, context: &Context) -> Description {
+        Description {
+            does: "Asks everything now that could fail later.".to_owned(),
+            effects: vec![
+                format!("reads {} by a copy of it", context.runbook.source.sqlite.display()),
+                format!("asks {} about version, rights, locks and poolers", context.target.label()),
+                "asks every later step for what it needs".to_owned(),
+            ],
+            way_back: "Changes nothing.".to_owned(),
+            reversible: true,
+            changes: false,
+        }
+    }
+
+    async fn check(&self, _context: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
+        Ok(Checkpoint::default())
+    }
+
+    async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        let findings = context.or_stopped("preflight", async { Ok(all(context).await) }).await?;
+        context.progress.waiting("");
+        let count =
+            |wanted: fn(&Verdict) -> bool| findings.iter().filter(|finding| wanted(&finding.verdict)).count() as u64;
+        let failed = count(|verdict| *verdict == Verdict::Failed);
+        let summary = format!(
+            "{} passed, {} put off, {} for you to know",
+            figures::counted(count(|verdict| *verdict == Verdict::Passed), "check"),
+            count(|verdict| matches!(verdict, Verdict::PutOff(_))),
+            count(|verdict| *verdict == Verdict::Unknown)
+        );
+        let message = refusal(&findings);
+        let evidence = Evidence { findings, ..Evidence::default() };
+        if failed > 0 {
+            return Err(ActionError::new(FailureKind::Refused, message).with_evidence(evidence));
+        }
+        Ok(Outcome { summary, evidence, ..Outcome::default() })
+    }
+
+    async fn undo(
+        &self,
+        context: &Context,
+        _checkpoint: &Checkpoint,
+        _left: Option<&Value>,
+    ) -> Result<Outcome, ActionError> {
+        super::frozen::remove(&super::frozen::scan_path(context))?;
+        Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
+    }
+}
+
+async fn all(context: &Context) -> Vec<Finding> {
+    context.progress.waiting("the source");
+    let mut findings = source::check(context).await;
+    context.progress.waiting("the target");
+    findings.extend(target::check(context).await);
+    findings.extend(host::check(context));
+    for step in context.runbook.steps.iter().filter(|step| step.id != context.step.id) {
+        context.progress.waiting(format!("what {} needs", step.id));
+        findings.extend(Registry.for_step(step).check(&context.for_step(step)).await);
+    }
+    findings
+}
+
+fn refusal(findings: &[Finding]) -> String {
+    let failed: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Failed)
+        .map(|finding| match finding.remedy.as_str() {
+            "" => format!("{}: {}", finding.check, finding.detail),
+            remedy => format!("{}: {}; {remedy}", finding.check, finding.detail),
+        })
+        .collect();
+    format!("{} failed, nothing was touched:\n{}", figures::counted(failed.len() as u64, "check"), failed.join("\n"))
+}

@@ -1,0 +1,33 @@
+//! Which code carries out which settings.
+
+use super::{Action, Actions};
+use crate::runbook::{Settings, Step};
+use std::sync::Arc;
+
+/// The actions of this program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Registry;
+
+impl Actions for Registry {
+    fn for_step(&self, step: &Step) -> Arc<dyn Action> {
+        match step.settings.clone() {
+            Settings::Preflight(_) => Arc::new(super::preflight::Preflight),
+            Settings::GenerateSchema(settings) => Arc::new(super::generate_schema::GenerateSchema(settings)),
+            Settings::Scan(_) => Arc::new(super::scan::Scan),
+            Settings::Quiesce(settings) => Arc::new(super::quiesce::Quiesce(settings)),
+            Settings::Snapshot(_) => Arc::new(super::snapshot::Snapshot),
+            Settings::Truncate(_) => Arc::new(super::truncate::Truncate),
+            Settings::Copy(settings) => Arc::new(super::copy::Copy(settings)),
+            Settings::ResetSequences(_) => Arc::new(super::reset_sequences::ResetSequences),
+            Settings::Verify(settings) => Arc::new(super::verify::Verify(settings)),
+            Settings::SpotCheck(settings) => Arc::new(super::spot_check::SpotCheck(settings)),
+            Settings::SwitchConfig(settings) => Arc::new(super::switch_config::SwitchConfig(settings)),
+            Settings::Start(settings) => Arc::new(super::start::Start(settings)),
+            Settings::Health(settings) => Arc::new(super::health::Health(settings)),
+            Settings::Sql(settings) => Arc::new(super::sql::Sql(settings)),
+            Settings::Shell(settings) => Arc::new(super::shell::Shell(settings)),
+            Settings::Wait(settings) => Arc::new(super::wait::Wait(settings)),
+            Settings::Manual(settings) => Arc::new(super::manual::Manual(settings)),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Takes the frozen, checked copy of the source that everything afterwards reads from.
+
+use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen};
+use crate::evidence::Finding;
+use crate::figures;
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// The action.
+pub(super) struct Snapshot;
+
+#[async_trait]
+impl Action for Snapshot {
+    fn describe(&self, context: &Context) -> Description {
+        let source = context.runbook.source.sqlite.display();
+        Description {
+            does: format!("Copies {source} with its journals to the run's directory, recovers and checks the copy."),
+            effects: vec![
+                format!("reads {source}, -wal and -journal; never opens them with SQLite"),
+                format!("writes {}", frozen::snapshot_path(context).display()),
+            ],
+            way_back: "Removes the copy.".to_owned(),
+            reversible: true,
+            changes: true,
+        }
+    }
+
+    async fn check(&self, _context: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
+        Ok(Checkpoint::default())
+    }
+
+    async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        let path = frozen::snapshot_path(context);
+        let record = frozen::take_unless_same(context, &path).await?;
+        let odd = record.odd.iter().map(|oddity| failure::passed("source's oddities", oddity.as_str())).collect();
+        let outputs = [("path", path.display().to_string()), ("sha256", record.sha256.clone())];
+        Ok(Outcome {
+            summary: format!(
+                "{}, sha256 {}…",
+                figures::bytes(record.bytes),
+                &record.sha256[..16.min(record.sha256.len())]
+            ),
+            outputs: outputs.map(|(name, value)| (name.to_owned(), value)).into(),
+            left: failure::json(&record)?,
+            evidence: crate::evidence::Evidence { findings: odd, ..Default::default() },
+        })
+    }
+
+    async fn undo(
+        &self,
+        context: &Context,
+        _checkpoint: &Checkpoint,
+        _left: Option<&Value>,
+    ) -> Result<Outcome, ActionError> {
+        let removed = frozen::remove(&frozen::snapshot_path(context))?;
+        let summary = if removed { "removed the copy" } else { "the copy was gone already" };
+        Ok(Outcome { summary: summary.to_owned(), ..Outcome::default() })
+    }
+}

@@ -65,8 +65,8 @@ pub(super) const BINDINGS: &[Binding] = &[
     only(View::Log, Act::Follow, &[key('f')], 10),
     only(View::Log, Act::Wrap, &[key('w')], 11),
     only(View::Log, Act::Level, &[key('v')], 12),
-    everywhere(Act::Filter, &[key('/')], 30),
-    everywhere(Act::Palette, &[key(':')], 40),
+    everywhere(Act::Filter, &[key('/')], 6),
+    everywhere(Act::Palette, &[key(':')], 5),
     everywhere(Act::Help, &[key('?')], 3),
     everywhere(Act::Copy, &[key('y')], 0),
     everywhere(Act::Up, &[code(KeyCode::Up), key('k')], 0),
@@ -86,7 +86,7 @@ pub(super) const BINDINGS: &[Binding] = &[
     everywhere(Act::Back, &[code(KeyCode::Esc)], 0),
     everywhere(Act::Redraw, &[control('l')], 0),
     everywhere(Act::Suspend, &[control('z')], 0),
-    everywhere(Act::Quit, &[key('q'), control('c')], 50),
+    everywhere(Act::Quit, &[key('q'), control('c')], 4),
 ];
 
 /// The bindings that hold in a view.

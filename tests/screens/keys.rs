@@ -99,9 +99,7 @@ fn a_skip_needs_its_reason() {
 
 #[test]
 fn a_disabled_key_says_why() {
-    for (key, why) in
-        [("r", "no step has failed"), ("b", "pause first"), ("u", "no such key here"), ("e", "has not ended")]
-    {
+    for (key, why) in [("r", "no step has failed"), ("u", "no such key here"), ("e", "has not ended")] {
         let mut app = app(fixture::copying());
         press(&mut app, key);
         assert!(app.note().is_some_and(|note| note.contains(why)), "{key}: {:?}", app.note());

@@ -145,7 +145,7 @@ fn help_and_palette() {
     picture("help-data", &fixture::fresh(), "3 ?");
     picture("palette", &fixture::copying(), ":");
     picture("palette-found", &fixture::copying(), ": r o l l b");
-    picture("key-refused", &fixture::copying(), "b");
+    picture("key-refused", &fixture::copying(), "r");
     picture("pager-step", &fixture::copying(), "enter");
 }
 

@@ -1,6 +1,6 @@
 //! What can be done now, and why not where not: the one place that footer, help, palette and keys ask.
 
-use super::figures::{is_stuck, stands};
+use super::figures::{is_busy, is_stuck, stands};
 use super::{App, DataFocus, View};
 use crate::engine::snapshot::{Question, RunState, Status};
 use crate::tui::act::Act;
@@ -52,8 +52,7 @@ impl App {
 
     fn why_not_pause(&self) -> Option<&'static str> {
         match self.snapshot.state {
-            RunState::Running | RunState::Paused | RunState::Pausing => None,
-            RunState::RollingBack => Some("steps that are being taken back cannot be paused"),
+            RunState::Running | RunState::RollingBack | RunState::Paused | RunState::Pausing => None,
             RunState::Waiting => Some("the run already waits for you"),
             _ => Some("nothing is at work"),
         }
@@ -80,11 +79,10 @@ impl App {
             return Some(reason.to_owned());
         }
         match self.snapshot.state {
-            RunState::Running | RunState::Pausing => Some("a step is at work: pause first (space)".to_owned()),
             RunState::RollingBack => Some("steps are being taken back already".to_owned()),
             RunState::Ready => Some("nothing has been done yet".to_owned()),
-            _ if !stands(step.status) => Some(format!("nothing of {} is there to be taken back", step.id)),
-            _ => None,
+            _ if self.snapshot.steps[index..].iter().any(|step| stands(step.status)) => None,
+            _ => Some(format!("nothing of {} is there to be taken back", step.id)),
         }
     }
 
@@ -104,23 +102,22 @@ impl App {
     }
 
     fn why_not_decide(&self) -> Option<&'static str> {
-        let copied = self.snapshot.steps.iter().any(|step| step.action == "copy" && stands(step.status));
-        let undecided = self.failed_step().is_some();
-        (copied && !undecided).then_some("the rows are copied: roll back to copy first")
+        let steps = &self.snapshot.steps;
+        if steps.iter().any(|step| is_busy(step.status)) {
+            return Some("a step is at work: pause it first (space)");
+        }
+        let loaded = steps.iter().any(|step| step.action == "copy" && step.status == Status::Done);
+        loaded.then_some("the rows are loaded: roll back to copy first")
     }
 
-    /// The step that failed, whose undo failed, or whose end is unknown.
+    /// The step whose failure the run waits with.
     pub(super) fn failed_step(&self) -> Option<usize> {
-        if let Some(Question::Failure { step }) = &self.snapshot.question {
-            return self.snapshot.steps.iter().position(|view| view.id == step.0);
-        }
-        let failed = |status| matches!(status, Status::Failed | Status::UndoFailed | Status::Unknown);
-        self.snapshot.steps.iter().position(|step| failed(step.status))
+        let Some(Question::Failure { step }) = &self.snapshot.question else { return None };
+        self.snapshot.steps.iter().position(|view| view.id == step.0)
     }
 
     /// The step that keeps the run from going on and could be left out.
     pub(super) fn waiting_step(&self) -> Option<usize> {
-        let skippable = |status| is_stuck(status) && !matches!(status, Status::UndoFailed | Status::Paused);
-        self.snapshot.steps.iter().position(|step| skippable(step.status))
+        self.snapshot.steps.iter().position(|step| is_stuck(step.status))
     }
 }

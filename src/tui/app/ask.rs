@@ -16,7 +16,8 @@ impl App {
             (Some(Question::Gate { step, typed }), _) => Some(self.ask_gate(self.step(step)?, typed.as_deref())),
             (Some(Question::Failure { step }), _) => Some(self.ask_failure(self.step(step)?)),
             (Some(Question::LateWrites { rows, to }), _) => Some(self.ask_late_writes(*rows, to.as_ref())),
-            (None, RunState::Ready | RunState::Interrupted) => Some(self.ask_start()),
+            (None, RunState::Ready | RunState::Interrupted | RunState::Failed) => Some(self.ask_start(Command::Start)),
+            (None, RunState::RolledBack) => Some(self.ask_start(Command::Resume)),
             _ => None,
         }
     }
@@ -29,9 +30,9 @@ impl App {
         Figures::new(&self.snapshot, self.now)
     }
 
-    fn ask_start(&self) -> Dialog {
+    fn ask_start(&self, command: Command) -> Dialog {
         let run = &self.snapshot;
-        let again = run.state == RunState::Interrupted;
+        let again = run.state != RunState::Ready;
         let gates: Vec<String> =
             run.steps.iter().filter(|step| step.gate != Gate::None).map(|step| step.id.clone()).collect();
         let stops = if gates.is_empty() { "nowhere; it runs to its end".to_owned() } else { gates.join(", ") };
@@ -48,7 +49,7 @@ impl App {
                 "no return",
                 run.point_of_no_return.as_ref().map_or("nowhere".to_owned(), |step| format!("after {step}")),
             )
-            .choice(if again { "Go on" } else { "Start" }, Needs::Nothing, Then::Send(Command::Start))
+            .choice(if again { "Go on" } else { "Start" }, Needs::Nothing, Then::Send(command))
     }
 
     fn ask_gate(&self, step: &StepView, typed: Option<&str>) -> Dialog {
@@ -121,10 +122,12 @@ impl App {
         let past = self.figures().past_no_return();
         let tone = if past || !lost.is_empty() { Tone::Danger } else { Tone::Warn };
         let rollback = Command::Rollback { to: Some(StepId(to.id.clone())), writes: LateWrites::Keep };
+        let busy = steps.iter().find(|step| super::figures::is_busy(step.status));
         let mut dialog = Dialog::new(format!("Roll back to before {}?", to.id), tone)
+            .fact("stops", busy.map_or(String::new(), |step| format!("{}, at its next safe place", step.id)))
             .fact("takes back", format::plural(back.len() as u64, "step", "steps"))
             .list("", back.iter().map(|step| format!("{}: {}", step.id, way_back(step))))
-            .loud("stays", lost.iter().map(|step| step.id.as_str()).collect::<Vec<_>>().join(", "))
+            .loud("cannot", lost.iter().map(|step| step.id.as_str()).collect::<Vec<_>>().join(", "))
             .loud(
                 "no return",
                 if past { "crossed; rows written since are counted first, and you are asked again" } else { "" },
@@ -145,6 +148,8 @@ impl App {
 
     fn ask_late_writes(&self, rows: u64, to: Option<&StepId>) -> Dialog {
         let name = self.figures().name_to_type();
+        let first = self.snapshot.steps.first().map(|step| StepId(step.id.clone()));
+        let stay = Command::Refuse { step: to.cloned().or(first).unwrap_or_else(|| StepId::from("")), remark: None };
         let file = format!("{}/late-writes.jsonl", self.snapshot.run_dir);
         let rollback = |writes| Then::Send(Command::Rollback { to: to.cloned(), writes });
         let export = Dialog::new("Export the late writes, then roll back?", Tone::Warn)
@@ -160,7 +165,8 @@ impl App {
             .choice("Lose them and roll back", Needs::Name(name.clone()), rollback(LateWrites::Lose));
         Dialog::new("Going back would lose writes", Tone::Danger)
             .loud("written", format!("{} since the point of no return", format::plural(rows, "row", "rows")))
-            .fact("choose", "export them to a file first, or lose them; nothing has been taken back yet")
+            .fact("choose", "stay as it is, export them to a file first, or lose them; nothing has been taken back yet")
+            .choice("Stay", Needs::Nothing, Then::Send(stay))
             .choice("Export…", Needs::Nothing, Then::Ask(Box::new(export)))
             .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(lose)))
     }

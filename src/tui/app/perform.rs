@@ -52,7 +52,10 @@ impl App {
     }
 
     fn pause_or_resume(&self) -> Command {
-        if self.snapshot.state == RunState::Running { Command::Pause } else { Command::Resume }
+        match self.snapshot.state {
+            RunState::Paused | RunState::Pausing => Command::Resume,
+            _ => Command::Pause,
+        }
     }
 
     fn quit(&mut self) -> Vec<Intent> {

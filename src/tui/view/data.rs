@@ -42,7 +42,8 @@ fn tables(app: &App, buffer: &mut Buffer, area: Rect) {
     }
     let figures = shown.iter().map(|table| format::count(table.source.max(table.target)).len()).max().unwrap_or(0);
     let columns = usize::from(inner.width);
-    let lines = shown.iter().map(|table| table_line(table, columns, figures, &app.theme)).collect();
+    let schema = words::shared_schema(app.snapshot.data.tables.iter().map(|table| table.table.as_str()));
+    let lines = shown.iter().map(|table| table_line(table, schema, columns, figures, &app.theme)).collect();
     List { lines, chosen: app.data.table, focused }.draw(buffer, inner, &app.theme);
 }
 
@@ -58,7 +59,7 @@ fn nothing(app: &App, buffer: &mut Buffer, area: Rect) {
     empty(buffer, area, &what, then, &app.theme);
 }
 
-fn table_line(table: &TableCounts, columns: usize, figures: usize, theme: &Theme) -> Line<'static> {
+fn table_line(table: &TableCounts, schema: usize, columns: usize, figures: usize, theme: &Theme) -> Line<'static> {
     let same = table.source == table.target;
     let (sign, style, words) = match (table.equal, same) {
         (Some(true), _) => ("✓", theme.good, "equal  "),
@@ -66,7 +67,7 @@ fn table_line(table: &TableCounts, columns: usize, figures: usize, theme: &Theme
         (None, true) => ("·", theme.dim, "       "),
         (None, false) => ("·", theme.warn, "       "),
     };
-    let left = vec![Span::styled(format!("{sign} "), style), Span::raw(text::visible(&table.table))];
+    let left = vec![Span::styled(format!("{sign} "), style), Span::raw(words::unqualified(&table.table, schema))];
     let counts = format!(
         "{} ▸ {}",
         text::pad_start(&format::count(table.source), figures),
@@ -121,12 +122,8 @@ fn pick_words(pick: &RowPick) -> String {
 fn rows(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
     let focused = app.data.focus == DataFocus::Rows;
     let asked = if app.data.asked.is_some() { " · reading…" } else { "" };
-    let title = format!(
-        "{} · {} {}{asked}",
-        view.table,
-        format::plural(view.rows.len() as u64, "row", "rows"),
-        pick_words(&app.data.pick)
-    );
+    let rows = format::plural(view.rows.len() as u64, "row", "rows");
+    let title = format!("{} · {} · {rows}{asked}", view.table, pick_words(&app.data.pick));
     let inner = panel(buffer, area, &text::visible(&title), focused, &app.theme);
     let columns = usize::from(inner.width);
     let key = view.rows.iter().map(|row| text::width(&words::key_text(&row.key))).max().unwrap_or(0).min(columns / 2);

@@ -36,8 +36,14 @@ pub(super) fn lines(app: &App, step: &StepView, columns: usize) -> Vec<Line<'sta
     if is_busy(step.status) || step.status == Status::Paused {
         lines.extend(progress(app, step, columns));
     }
+    let over = step.error.is_some() || step.status == Status::Done;
+    if over {
+        lines.extend(evidence(&step.evidence, columns, theme));
+    }
     lines.extend(description(step, columns, theme));
-    lines.extend(evidence(&step.evidence, columns, theme));
+    if !over {
+        lines.extend(evidence(&step.evidence, columns, theme));
+    }
     if !is_busy(step.status) && !step.parts.is_empty() && step.evidence.tables.is_empty() {
         lines.extend(progress(app, step, columns));
     }
@@ -186,8 +192,9 @@ struct Layout {
 
 impl Layout {
     fn of(step: &StepView, columns: usize) -> Self {
-        let schema = shared_schema(&step.parts);
-        let longest = step.parts.iter().map(|part| text::width(unqualified(part, schema))).max().unwrap_or(0);
+        let schema = words::shared_schema(step.parts.iter().map(|part| part.part.as_str()));
+        let longest =
+            step.parts.iter().map(|part| text::width(&words::unqualified(&part.part, schema))).max().unwrap_or(0);
         let counts = if columns < 44 { 0 } else { 17 };
         let rate = columns >= 84;
         let fixed = counts + 8 + if rate { 26 } else { 0 };
@@ -197,21 +204,9 @@ impl Layout {
     }
 }
 
-/// The length of the schema's name and dot that all tables among the parts have before them.
-fn shared_schema(parts: &[PartProgress]) -> usize {
-    let schema = |part: &PartProgress| part.part.split_once('.').map(|(schema, _)| schema.to_owned());
-    let mut schemas = parts.iter().filter_map(schema);
-    let Some(first) = schemas.next().filter(|first| !first.contains('"')) else { return 0 };
-    if schemas.all(|other| other == first) { first.len() + 1 } else { 0 }
-}
-
-fn unqualified(part: &PartProgress, schema: usize) -> &str {
-    if part.part.contains('.') { part.part.get(schema..).unwrap_or(&part.part) } else { &part.part }
-}
-
 fn part_line(part: &PartProgress, step: &str, rates: &Rates, layout: &Layout, theme: &Theme) -> Line<'static> {
     let mut spans =
-        vec![Span::raw(text::pad(&text::visible(unqualified(part, layout.schema)), layout.name)), Span::raw(" ")];
+        vec![Span::raw(text::pad(&words::unqualified(&part.part, layout.schema), layout.name)), Span::raw(" ")];
     let (share, counts) = match (part.finished, part.total) {
         (true, _) => {
             spans.extend(bar::progress(1, 1, layout.bar, theme));

@@ -17,7 +17,8 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, dialog: &Dialog) 
     let inside = usize::from(columns.saturating_sub(6));
     let facts = facts(app, dialog, inside);
     let choices = choice_lines(app, dialog, inside);
-    let field_lines: u16 = if dialog.field.is_some() { 3 } else { 1 };
+    let blank = u16::from(area.height > 14);
+    let field_lines = if dialog.field.is_some() { 1 + 2 * blank } else { blank };
     let below = field_lines + u16::try_from(choices.len()).unwrap_or(1) + 1;
     let wanted = u16::try_from(facts.len()).unwrap_or(u16::MAX).saturating_add(below + 2);
     let place = over(buffer, area, columns, wanted);
@@ -36,10 +37,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, dialog: &Dialog) 
     block.render(place, buffer);
     let upper = Rect { height: inner.height.saturating_sub(below), ..inner };
     let most = lines(buffer, upper, facts, dialog.scroll, theme);
-    let mut y = upper.bottom() + 1;
+    let mut y = upper.bottom() + blank;
     let cursor = dialog.field.as_ref().map(|field| {
         let cursor = draw_field(app, buffer, Rect { y, height: 1, ..inner }, field);
-        y += 2;
+        y += 1 + blank;
         cursor
     });
     for line in choices {

@@ -1,56 +1,114 @@
 //! The end of a run on one screen: what moved, how long it took, what was proved, what is left to do, where the report is.
 
 use super::{Limits, Theme, heading, labelled, lines, panel, words};
-use crate::engine::snapshot::{RunState, Snapshot, Status};
-use crate::evidence::{Evidence, Verdict};
+use crate::engine::snapshot::{RunState, Snapshot, Status, StepView};
+use crate::evidence::{Evidence, TableResult, Verdict};
 use crate::tui::app::{App, Figures};
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
+/// Columns of the card; wider text is harder to read, not easier.
+const CARD: u16 = 104;
+
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
-    let margin = area.width.saturating_sub(112) / 2;
-    let place = Rect { x: area.x + margin, width: area.width - 2 * margin, ..area };
-    let title = format!("run {}", app.snapshot.run);
-    let inner = panel(buffer, place, &title, true, &app.theme);
-    limits.detail = lines(buffer, inner, text_of(app, usize::from(inner.width)), app.run.scroll, &app.theme);
+    let width = area.width.min(CARD);
+    let text = text_of(app, usize::from(width.saturating_sub(4)));
+    let height = u16::try_from(text.len()).unwrap_or(u16::MAX).saturating_add(2).min(area.height);
+    let place = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
+    let inner = panel(buffer, place, &format!("run {}", app.snapshot.run), true, &app.theme);
+    limits.detail = lines(buffer, inner, text, app.run.scroll, &app.theme);
 }
 
 fn text_of(app: &App, columns: usize) -> Vec<Line<'static>> {
     let (run, theme) = (&*app.snapshot, &app.theme);
-    let (sign, words) = words::state(run.state);
-    let headline = match run.state {
-        RunState::Done => format!("{sign} The service is on PostgreSQL, and the data is proved."),
-        RunState::RolledBack => format!("{sign} Everything that was taken back is as it was."),
-        _ => format!("{sign} {words}"),
-    };
-    let headline =
-        if run.state == RunState::Done && !proved(run) { format!("{sign} The run is done.") } else { headline };
-    let mut lines = vec![
-        Line::default(),
-        Line::styled(headline, words::state_style(run.state, theme).patch(theme.strong)),
-        Line::default(),
-    ];
     let plain = (theme.dim, Style::new());
+    let mut lines = headline(run, columns, theme);
     lines.extend(labelled("moved", &moved(run), columns, plain));
     lines.extend(labelled("from", &run.source, columns, plain));
     lines.extend(labelled("to", &run.target, columns, plain));
     lines.extend(labelled("took", &took(app), columns, plain));
     lines.push(Line::default());
     lines.push(heading("proved", columns, theme));
-    lines.extend(proofs(run, theme));
-    lines.push(Line::default());
-    lines.push(heading("left to do", columns, theme));
-    lines.extend(
-        left_to_do(run, theme).into_iter().flat_map(|(sign, style, body)| labelled_sign(sign, style, &body, columns)),
-    );
+    lines.extend(proofs(run, columns, theme));
+    let left = left_to_do(run, theme);
+    if !left.is_empty() {
+        lines.push(Line::default());
+        lines.push(heading("left to do", columns, theme));
+        lines.extend(left.into_iter().flat_map(|(sign, style, body)| labelled_sign(sign, style, &body, columns)));
+    }
     lines.push(Line::default());
     lines.extend(labelled("report", &format!("cutover report {}", run.run), columns, (theme.dim, theme.accent)));
     lines.extend(labelled("files", &run.run_dir, columns, plain));
+    lines.extend(largest(run, columns, theme));
+    lines.extend(timeline(app, columns));
     lines.push(Line::default());
     lines.push(Line::styled("esc shows the steps · q leaves", theme.dim));
+    lines
+}
+
+fn headline(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let (sign, words) = words::state(run.state);
+    let words = match run.state {
+        RunState::Done if proved(run) => "The service is on PostgreSQL, and the data is proved.",
+        RunState::Done => "The run is done.",
+        RunState::RolledBack => "Everything that was taken back is as it was.",
+        _ => words,
+    };
+    let style = words::state_style(run.state, theme).add_modifier(Modifier::BOLD);
+    let mut lines = vec![Line::default()];
+    lines.extend(text::wrap(&format!("{sign} {words}"), columns).into_iter().map(|line| Line::styled(line, style)));
+    lines.push(Line::default());
+    lines
+}
+
+/// The tables with the most rows, each with its own proof.
+fn largest(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let mut tables: Vec<&TableResult> = standing(run, "verify").flat_map(|evidence| &evidence.tables).collect();
+    tables.sort_by_key(|table| std::cmp::Reverse(table.rows_loaded));
+    if tables.len() < 2 {
+        return Vec::new();
+    }
+    let schema = words::shared_schema(tables.iter().map(|table| table.table.as_str()));
+    let mut lines = vec![Line::default(), heading("largest tables", columns, theme)];
+    lines.extend(tables.iter().take(6).map(|table| {
+        let equal = table.digest_target.is_some() && table.digest_source == table.digest_target;
+        let (sign, style) = if equal { ("✓ ", theme.good) } else { ("✗ ", theme.bad) };
+        let name = Span::raw(words::unqualified(&table.table, schema));
+        let rows = format!("{} rows", format::exact(table.rows_loaded));
+        text::spread(vec![Span::styled(sign, style), name], vec![Span::styled(rows, theme.dim)], columns)
+    }));
+    lines
+}
+
+/// Each step's share of the time, as a bar that starts where the one before ended.
+fn timeline(app: &App, columns: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
+    let timed: Vec<(&StepView, f64)> =
+        app.snapshot.steps.iter().filter_map(|step| Some((step, step.seconds?))).collect();
+    let total: f64 = timed.iter().map(|(_, seconds)| seconds).sum();
+    let name = timed.iter().map(|(step, _)| text::width(&step.id)).max().unwrap_or(0).min(24);
+    let room = columns.saturating_sub(name + 12);
+    if total <= 0.0 || timed.len() < 2 || room < 12 {
+        return Vec::new();
+    }
+    let mut lines = vec![Line::default(), heading("where the time went", columns, theme)];
+    let mut before = 0.0;
+    for (step, seconds) in timed {
+        let from = (before / total * room as f64) as usize;
+        before += seconds;
+        let to = ((before / total * room as f64) as usize).clamp(from, room);
+        let bar = if to > from { "█".repeat(to - from) } else { "▏".to_owned() };
+        let bar = text::pad(&format!("{}{bar}", " ".repeat(from.min(room - 1))), room);
+        lines.push(Line::from(vec![
+            Span::styled(text::pad(&text::visible(&step.id), name), theme.dim),
+            Span::raw(" "),
+            Span::styled(bar, theme.busy),
+            Span::styled(text::pad_start(&format::duration(seconds), 10), theme.dim),
+        ]));
+    }
     lines
 }
 
@@ -102,11 +160,11 @@ fn took(app: &App) -> String {
     words
 }
 
-fn proofs(run: &Snapshot, theme: &Theme) -> Vec<Line<'static>> {
+fn proofs(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut say = |good: bool, words: String| {
         let (sign, style) = if good { ("✓", theme.good) } else { ("✗", theme.bad) };
-        lines.push(Line::from(vec![Span::styled(format!("{sign} "), style), Span::raw(words)]));
+        lines.extend(labelled_sign(sign, style, &words, columns));
     };
     for evidence in standing(run, "verify") {
         let compared = evidence.tables.len() as u64;

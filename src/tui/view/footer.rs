@@ -31,31 +31,53 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) -> Option<(u16, u
 }
 
 fn keys(app: &App, columns: usize) -> Line<'static> {
-    let mut bindings: Vec<_> = keymap::of(app.view).filter(|binding| binding.footer > 0).collect();
-    bindings.sort_by_key(|binding| binding.footer);
     let right = remembered(app);
     let room = columns.saturating_sub(right.iter().map(|span| text::width(&span.content)).sum::<usize>() + 1);
     let mut spans = vec![Span::raw(" ")];
-    let mut used = 1;
-    for binding in bindings {
-        let key = binding.keys.first().map(|key| key.shown()).unwrap_or_default();
-        let words = words(app, binding.act);
-        let needs = text::width(&key) + 1 + text::width(&words) + 2;
-        if used + needs > room {
-            continue;
-        }
-        used += needs;
-        let usable = app.why_not(binding.act).is_none();
-        let urgent = binding.act == Act::Open && usable && waits(app);
-        let (key_style, word_style) = match (urgent, usable) {
+    for hint in fitting(app, room) {
+        let urgent = hint.act == Act::Open && hint.usable && waits(app);
+        let (key_style, word_style) = match (urgent, hint.usable) {
             (true, _) => (app.theme.warn, app.theme.warn),
             (false, true) => (app.theme.accent, app.theme.dim),
             (false, false) => (app.theme.faint, app.theme.faint),
         };
-        spans.push(Span::styled(key, key_style));
-        spans.push(Span::styled(format!(" {words}  "), word_style));
+        spans.push(Span::styled(hint.key, key_style));
+        spans.push(Span::styled(format!(" {}  ", hint.words), word_style));
     }
     text::spread(spans, right, columns)
+}
+
+/// A key and its word.
+struct Hint {
+    act: Act,
+    key: String,
+    words: String,
+    usable: bool,
+    rank: u8,
+}
+
+/// The hints that fit, in the keymap's order: those that cannot be used give way first, then the least important.
+fn fitting(app: &App, room: usize) -> Vec<Hint> {
+    let mut hints: Vec<Hint> = keymap::of(app.view)
+        .filter(|binding| binding.footer > 0)
+        .map(|binding| Hint {
+            act: binding.act,
+            key: binding.keys.first().map(|key| key.shown()).unwrap_or_default(),
+            words: words(app, binding.act),
+            usable: app.why_not(binding.act).is_none(),
+            rank: binding.footer,
+        })
+        .collect();
+    let width = |hints: &[Hint]| {
+        1 + hints.iter().map(|hint| text::width(&hint.key) + text::width(&hint.words) + 3).sum::<usize>()
+    };
+    while width(&hints) > room {
+        let Some(least) = (0..hints.len()).max_by_key(|index| (!hints[*index].usable, hints[*index].rank)) else {
+            break;
+        };
+        hints.remove(least);
+    }
+    hints
 }
 
 /// The word for what the key would do now.
@@ -64,7 +86,7 @@ fn words(app: &App, act: Act) -> String {
         Act::PauseResume if matches!(app.snapshot.state, RunState::Paused | RunState::Pausing) => "go on".to_owned(),
         Act::Open if app.view == View::Run => match app.snapshot.state {
             RunState::Ready => "start".to_owned(),
-            RunState::Interrupted => "go on".to_owned(),
+            RunState::Interrupted | RunState::Failed => "go on".to_owned(),
             _ if waits(app) => "decide".to_owned(),
             _ => "open".to_owned(),
         },
@@ -73,8 +95,8 @@ fn words(app: &App, act: Act) -> String {
 }
 
 fn waits(app: &App) -> bool {
-    let begins = matches!(app.snapshot.state, RunState::Ready | RunState::Interrupted);
-    app.view == View::Run && !app.read_only && (app.snapshot.question.is_some() || begins)
+    let begins = matches!(app.snapshot.state, RunState::Ready | RunState::Interrupted | RunState::Failed);
+    app.view == View::Run && !app.read_only && !app.engine_gone && (app.snapshot.question.is_some() || begins)
 }
 
 fn remembered(app: &App) -> Vec<Span<'static>> {

@@ -32,48 +32,68 @@ fn first(app: &App, columns: usize, style: Style) -> Line<'static> {
     text::spread(spans, vec![Span::styled(right, bold)], columns).style(style)
 }
 
-/// What stands at the left, the least important left out until it fits. The target stays to the last: it is what gets changed.
+/// What can stand at the left of the first line.
+#[derive(Clone, Copy)]
+enum Piece {
+    Product,
+    Runbook,
+    Place,
+    /// The place without its name: that it is production, at least.
+    PlaceInShort,
+    Source,
+    Arrow,
+    Target,
+    /// The target's end, as long as it says something.
+    TargetInShort,
+    /// As much of the target's end as fits.
+    TargetEnd,
+}
+
+/// From everything to the least: the target stays to the last, it is what gets changed.
+const LADDER: [&[Piece]; 6] = [
+    &[Piece::Product, Piece::Runbook, Piece::Place, Piece::Source, Piece::Arrow, Piece::Target],
+    &[Piece::Runbook, Piece::Place, Piece::Source, Piece::Arrow, Piece::Target],
+    &[Piece::Runbook, Piece::PlaceInShort, Piece::Arrow, Piece::Target],
+    &[Piece::Place, Piece::Arrow, Piece::TargetInShort],
+    &[Piece::PlaceInShort, Piece::Arrow, Piece::Target],
+    &[Piece::PlaceInShort, Piece::Arrow, Piece::TargetEnd],
+];
+
+/// What stands at the left: the first rung of the ladder that fits, each piece with whether it is told in bold.
 fn pieces(app: &App, columns: usize) -> Vec<(String, bool)> {
+    let rung = |rung: &[Piece]| {
+        let mut told = vec![(" ".to_owned(), false)];
+        for piece in rung {
+            let used: usize = told.iter().map(|(text, _)| text::width(text)).sum();
+            let (words, strong) = tell(app, *piece, columns.saturating_sub(used));
+            if words.is_empty() {
+                continue;
+            }
+            told.push((words, strong));
+            told.push((if matches!(piece, Piece::Source | Piece::Arrow) { " " } else { "  " }.to_owned(), false));
+        }
+        told
+    };
+    let fits = |told: &Vec<(String, bool)>| told.iter().map(|(text, _)| text::width(text)).sum::<usize>() <= columns;
+    LADDER.iter().map(|pieces| rung(pieces)).find(fits).unwrap_or_else(|| rung(LADDER[LADDER.len() - 1]))
+}
+
+fn tell(app: &App, piece: Piece, room: usize) -> (String, bool) {
+    const LEAST: usize = 28;
     let run = &app.snapshot;
-    let source = run.source.rsplit('/').next().unwrap_or_default().to_owned();
-    let place = if run.production { format!("▲ PRODUCTION {}", run.place) } else { run.place.clone() };
-    let short_place = if run.production { "▲ PRODUCTION".to_owned() } else { run.place.clone() };
-    let target = run.target.clone();
-    let room = columns.saturating_sub(text::width(&short_place) + 5);
-    let database = text::cut_start(&run.target, room);
-    let (product, book) = ("cutover".to_owned(), run.runbook.clone());
-    let plain = |text: &str| (text.to_owned(), false);
-    let ladders = [
-        vec![
-            (product, true),
-            plain("  "),
-            (book.clone(), false),
-            plain("  "),
-            (place.clone(), run.production),
-            plain("  "),
-            (source.clone(), false),
-            plain(" ▸ "),
-            (target.clone(), true),
-        ],
-        vec![
-            (book.clone(), false),
-            plain("  "),
-            (place, run.production),
-            plain("  "),
-            (source.clone(), false),
-            plain(" ▸ "),
-            (target.clone(), true),
-        ],
-        vec![(book, false), plain("  "), (short_place.clone(), run.production), plain("  ▸ "), (target.clone(), true)],
-        vec![(short_place.clone(), run.production), plain(" ▸ "), (target, true)],
-        vec![(short_place, run.production), plain(" ▸ "), (database, true)],
-    ];
-    let fits = |pieces: &Vec<(String, bool)>| pieces.iter().map(|(text, _)| text::width(text)).sum::<usize>() < columns;
-    let last = ladders.len() - 1;
-    let chosen = ladders.iter().position(fits).unwrap_or(last);
-    let mut pieces = vec![plain(" ")];
-    pieces.extend(ladders.into_iter().nth(chosen).unwrap_or_default());
-    pieces
+    let place = text::visible(&run.place);
+    match piece {
+        Piece::Product => ("cutover".to_owned(), true),
+        Piece::Runbook => (text::visible(&run.runbook), false),
+        Piece::Place if run.production => (format!("▲ PRODUCTION {place}"), true),
+        Piece::PlaceInShort if run.production => ("▲ PRODUCTION".to_owned(), true),
+        Piece::Place | Piece::PlaceInShort => (place, false),
+        Piece::Source => (text::visible(run.source.rsplit('/').next().unwrap_or_default()), false),
+        Piece::Arrow => ("▸".to_owned(), false),
+        Piece::Target => (text::visible(&run.target), true),
+        Piece::TargetInShort => (text::cut_start(&text::visible(&run.target), room.saturating_sub(2).max(LEAST)), true),
+        Piece::TargetEnd => (text::cut_start(&text::visible(&run.target), room.saturating_sub(2)), true),
+    }
 }
 
 fn second(app: &App, columns: usize) -> Line<'static> {
@@ -92,36 +112,58 @@ fn second(app: &App, columns: usize) -> Line<'static> {
     text::spread(left, right, columns)
 }
 
-/// How long the service has been down, what is left and what a way back means, as far as it fits.
+/// How long the service has been down, what is left and what a way back means: in full, else in short, else the first of it.
 fn downtime(app: &App, columns: usize, theme: &Theme) -> Vec<Span<'static>> {
-    let run = &app.snapshot;
-    let figures = Figures::new(run, app.now);
-    let mut parts: Vec<(String, Style)> = Vec::new();
-    if let Some(down) = figures.downtime() {
-        let over = run.downtime_budget.is_some_and(|budget| down > budget);
-        let budget = run.downtime_budget.map(|budget| format!(" of {}", format::clock(budget))).unwrap_or_default();
-        let (words, style) = match (figures.service_is_down(), over) {
-            (true, true) => ("▲ service down ", theme.bad),
-            (true, false) => ("service down ", theme.warn),
-            (false, true) => ("▲ service was down ", theme.warn),
-            (false, false) => ("service was down ", theme.dim),
-        };
-        parts.push((format!("{words}{}{budget}", format::clock(down)), style));
-        if figures.service_is_down() && over {
-            parts.push(("over budget: b rolls back".to_owned(), theme.bad));
-        }
-    }
-    let ended = run.ended.is_some();
-    if !ended && let Some(left) = words::left(&figures) {
+    let full = parts(app, theme, false);
+    let width = |parts: &[(String, Style)]| parts.iter().map(|(words, _)| text::width(words) + 3).sum::<usize>();
+    let parts = if width(&full) <= columns + 2 { full } else { parts(app, theme, true) };
+    fitting(parts, columns.saturating_sub(1), theme)
+}
+
+fn parts(app: &App, theme: &Theme, short: bool) -> Vec<(String, Style)> {
+    let figures = Figures::new(&app.snapshot, app.now);
+    let mut parts: Vec<(String, Style)> = outage(app, &figures, short).into_iter().collect();
+    if app.snapshot.ended.is_none()
+        && let Some(left) = words::left(&figures, short)
+    {
         parts.push((left, theme.dim));
     }
     let back = figures.steps_to_take_back();
     if figures.past_no_return() {
-        parts.push(("going back loses writes".to_owned(), theme.warn));
+        parts.push((if short { "back loses writes" } else { "going back loses writes" }.to_owned(), theme.warn));
     } else if back > 0 {
-        parts.push((format!("way back: {}", format::plural(back as u64, "step", "steps")), theme.dim));
+        let words = if short {
+            format!("back {back}")
+        } else {
+            format!("way back: {}", format::plural(back as u64, "step", "steps"))
+        };
+        parts.push((words, theme.dim));
     }
-    fitting(parts, columns.saturating_sub(1), theme)
+    parts
+}
+
+fn outage(app: &App, figures: &Figures<'_>, short: bool) -> Option<(String, Style)> {
+    let down = figures.downtime()?;
+    let budget = app.snapshot.downtime_budget;
+    let over = budget.is_some_and(|budget| down > budget);
+    let words = match (figures.service_is_down(), short) {
+        (true, true) => "down",
+        (true, false) => "service down",
+        (false, true) => "was down",
+        (false, false) => "service was down",
+    };
+    let of = budget.map(|budget| format!(" of {}", format::clock(budget))).unwrap_or_default();
+    let (sign, advice) = match (over, figures.service_is_down() && !short) {
+        (true, true) => ("▲ ", ", over budget: b rolls back"),
+        (true, false) => ("▲ ", ""),
+        (false, _) => ("", ""),
+    };
+    let style = match (over, figures.service_is_down()) {
+        (true, true) => app.theme.bad,
+        (true, false) | (false, true) => app.theme.warn,
+        (false, false) => app.theme.dim,
+    };
+    Some((format!("{sign}{words} {}{of}{advice}", format::clock(down)), style))
 }
 
 fn fitting(parts: Vec<(String, Style)>, columns: usize, theme: &Theme) -> Vec<Span<'static>> {

@@ -57,10 +57,10 @@ fn binding_line(app: &App, binding: &Binding, keys: usize, columns: usize) -> Li
 fn signs(view: View, columns: usize, app: &App) -> Vec<Line<'static>> {
     let signs = match view {
         View::Run => {
-            "✓ done  ► at work  ▲ waits for you  ✗ failed  · to come  – skipped  ↺ taken back  ◇ checkpoint to go back to"
+            "✓ done, ► at work, ▲ waits for you, ✗ failed, · to come, – skipped, ↺ taken back, ◇ checkpoint to go back to"
         }
-        View::Plan => "✗ forbids the copy  ▲ cells will not fit  ◆ values change knowingly  · nothing to say",
-        View::Data => "✓ equal by digest  ≠ differs  · not compared yet",
+        View::Plan => "✗ forbids the copy, ▲ cells will not fit, ◆ values change knowingly, · nothing to say",
+        View::Data => "✓ equal by digest, ≠ differs, · not compared yet",
         View::Log => "times are local",
     };
     text::wrap(signs, columns).into_iter().map(|line| Line::styled(line, app.theme.dim)).collect()

@@ -10,6 +10,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+/// Columns below which gates are named in short.
+const SHORT: usize = 30;
+
 /// Draws the path with the chosen step in it.
 pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
     let columns = usize::from(area.width);
@@ -59,7 +62,7 @@ fn step_line(app: &App, step: &StepView, columns: usize) -> Line<'static> {
 }
 
 fn time_columns(columns: usize) -> usize {
-    if columns < 26 { 8 } else { 10 }
+    if columns < SHORT { 8 } else { 10 }
 }
 
 /// What stands at the right of a step: how long it took, what it waits for, or how long it may take.
@@ -85,7 +88,7 @@ fn gate_words(gate: &Gate, columns: usize) -> Option<&'static str> {
     match gate {
         Gate::None => None,
         Gate::Confirm => Some("confirm"),
-        Gate::Typed(_) if columns < 26 => Some("typed"),
+        Gate::Typed(_) if columns < SHORT => Some("typed"),
         Gate::Typed(_) => Some("typed name"),
     }
 }
@@ -93,7 +96,7 @@ fn gate_words(gate: &Gate, columns: usize) -> Option<&'static str> {
 /// How many columns the path wants: its longest name and what stands beside it.
 pub(super) fn wanted(app: &App) -> u16 {
     let longest = app.snapshot.steps.iter().map(|step| text::width(&step.id)).max().unwrap_or(0);
-    u16::try_from(longest + 2 + 1 + 2 + 10).unwrap_or(u16::MAX)
+    u16::try_from(longest.min(26) + 2 + 1 + 2 + 10).unwrap_or(u16::MAX)
 }
 
 /// The theme's word for what the signs mean, for the frame's lower side.

@@ -70,12 +70,19 @@ fn tables(app: &App, report: &PlanReport, buffer: &mut Buffer, area: Rect) {
     let inner = panel(buffer, area, &title, !app.plan.inside, &app.theme);
     let columns = usize::from(inner.width);
     let entries = app.plan_entries();
-    let lines = entries.iter().map(|entry| entry_line(report, entry, columns, &app.theme)).collect();
+    let schema = words::shared_schema(report.tables.iter().map(|table| table.table.as_str()));
+    let lines = entries.iter().map(|entry| entry_line(report, entry, schema, columns, &app.theme)).collect();
     let chosen = app.plan.entry.min(entries.len().saturating_sub(1));
     List { lines, chosen, focused: !app.plan.inside }.draw(buffer, inner, &app.theme);
 }
 
-fn entry_line(report: &PlanReport, entry: &PlanEntry<'_>, columns: usize, theme: &Theme) -> Line<'static> {
+fn entry_line(
+    report: &PlanReport,
+    entry: &PlanEntry<'_>,
+    schema: usize,
+    columns: usize,
+    theme: &Theme,
+) -> Line<'static> {
     match entry {
         PlanEntry::Whole => {
             let (words, style) = match report.problems.len() {
@@ -86,7 +93,8 @@ fn entry_line(report: &PlanReport, entry: &PlanEntry<'_>, columns: usize, theme:
         }
         PlanEntry::Table(table, loudness) => {
             let (sign, style) = sign(*loudness, theme);
-            let left = vec![Span::styled(format!("{sign} "), style), Span::raw(text::visible(&table.table))];
+            let left =
+                vec![Span::styled(format!("{sign} "), style), Span::raw(words::unqualified(&table.table, schema))];
             text::spread(left, vec![Span::styled(format::count(table.rows), theme.dim)], columns)
         }
     }
@@ -235,7 +243,7 @@ fn column_text(
         .map(|(class, count)| format!("{} {class:?}", format::count(*count)).to_lowercase())
         .collect();
     lines.extend(labelled("holds", &stored.join(", "), columns, plain));
-    lines.extend(labelled("if it does not fit", policy_name(column.policy), columns, plain));
+    lines.extend(labelled("misfits", policy_name(column.policy), columns, plain));
     for problem in report.problems.iter().filter(|problem| problem.subject == subject) {
         lines.extend(signed("✗", theme.bad, &problem.message, columns));
         lines.extend(signed("▸", theme.accent, &problem.remedy, columns));
@@ -276,7 +284,7 @@ fn interval(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<L
     if evidence.histograms.is_empty() {
         return lines;
     }
-    if columns >= 4 * 17 {
+    if columns >= 4 * 16 {
         lines.extend(beside(evidence, columns, theme))
     } else {
         lines.extend(below(evidence, columns, theme))
@@ -295,12 +303,14 @@ fn beside(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<Lin
         let mut spans = vec![Span::styled(text::pad(&first, label + 1), theme.dim)];
         spans.extend(evidence.histograms.iter().map(|histogram| {
             let style = if chosen(histogram) { theme.strong } else { theme.dim };
-            Span::styled(text::pad(&cell(histogram), each), style)
+            Span::styled(format!("{} ", text::pad(&cell(histogram), each - 1)), style)
         }));
         Line::from(spans)
     };
     let head = |histogram: &UnitHistogram| {
-        format!("{}{}", if chosen(histogram) { "► " } else { "  " }, unit_words(histogram.unit))
+        let words = unit_words(histogram.unit);
+        let words = if text::width(words) + 2 < each { words } else { histogram.unit.name() };
+        format!("{}{words}", if chosen(histogram) { "► " } else { "" })
     };
     let mut lines = vec![row(String::new(), &head)];
     lines.push(row("from".to_owned(), &|histogram| histogram.min.clone()));
@@ -309,7 +319,8 @@ fn beside(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<Lin
         lines.push(row(bucket.label.clone(), &|histogram| {
             let count = histogram.buckets.get(index).map_or(0, |bucket| bucket.count);
             let figure = if count == 0 { String::new() } else { format::count(count) };
-            format!("{}{figure}", bar::histogram(count, most, each.saturating_sub(8)).trim_end())
+            let bar = bar::histogram(count, most, each.saturating_sub(8));
+            format!("{} {figure}", bar.trim_end()).trim_start().to_owned()
         }));
     }
     lines

@@ -83,6 +83,19 @@ pub(super) fn level(level: LogLevel, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
+/// The length of the schema's name and dot that all of these tables have before them: said once is enough.
+pub(super) fn shared_schema<'a>(tables: impl Iterator<Item = &'a str>) -> usize {
+    let mut schemas = tables.filter_map(|table| table.split_once('.')).map(|(schema, _)| schema);
+    let Some(first) = schemas.next().filter(|first| !first.contains('"')) else { return 0 };
+    if schemas.all(|other| other == first) { first.len() + 1 } else { 0 }
+}
+
+/// A table's name without the schema that all share. Names without a schema stay.
+pub(super) fn unqualified(table: &str, schema: usize) -> String {
+    let rest = if table.contains('.') { table.get(schema..).unwrap_or(table) } else { table };
+    text::visible(rest)
+}
+
 /// A row's key as it is read: `id=7`.
 pub(in crate::tui) fn key_text(key: &Key) -> String {
     let parts: Vec<String> = key
@@ -96,8 +109,13 @@ pub(in crate::tui) fn key_text(key: &Key) -> String {
 }
 
 /// What is left, in words: `~40 s left`, `at least 40 s left`.
-pub(super) fn left(figures: &Figures<'_>) -> Option<String> {
+pub(super) fn left(figures: &Figures<'_>, short: bool) -> Option<String> {
     let left = figures.left()?;
     let guess = crate::tui::format::guess(left.seconds);
-    Some(if left.whole { format!("{guess} left") } else { format!("more than {} left", guess.trim_start_matches('~')) })
+    let least = guess.trim_start_matches('~');
+    Some(match (left.whole, short) {
+        (true, _) => format!("{guess} left"),
+        (false, true) => format!("> {least} left"),
+        (false, false) => format!("more than {least} left"),
+    })
 }

@@ -140,3 +140,11 @@ pub fn schema_dump(url: &str) -> String {
     );
     format!("{}\n{flags}", dump.join("\n"))
 }
+
+/// Fails with the lines that were lost and the lines that are new.
+pub fn similar(now: &str, before: &str) {
+    let (now, before): (Vec<_>, Vec<_>) = (now.lines().collect(), before.lines().collect());
+    let lost: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
+    let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
+    assert!(now == before, "lost: {lost:#?}\nnew: {new:#?}");
+}

@@ -5,4 +5,5 @@
 mod support;
 
 mod fixture;
+mod real_data;
 mod target_as_before;

@@ -1,6 +1,6 @@
 //! What the copy takes off comes back exactly, and what it must not touch it does not.
 
-use crate::fixture::World;
+use crate::fixture::{World, similar};
 use crate::support;
 use cutover::connect::postgres::Address;
 use cutover::transfer::{self, TransferError, saved};
@@ -79,13 +79,6 @@ async fn everything_that_came_off_is_back() {
         similar(&world.schema(), &before);
         assert_eq!(world.sql("select count(*) from pg_namespace where nspname like 'cutover%'"), "0");
     }
-}
-
-fn similar(now: &str, before: &str) {
-    let (now, before): (Vec<_>, Vec<_>) = (now.lines().collect(), before.lines().collect());
-    let lost: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
-    let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
-    assert!(now == before, "lost: {lost:#?}\nnew: {new:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

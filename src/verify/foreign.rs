@@ -1,9 +1,9 @@
 //! Types that only the server understands: both sides are compared as the text that it makes of them.
 
+use super::VerifyError;
 use super::decode::{self, Misfit};
 use super::row::{Row, View};
 use super::target::failed;
-use super::{VerifyError, decode::JsonArray};
 use crate::connect::postgres::Address;
 use crate::schema::{Rules, TableMapping, Type, TypeKind};
 use rusqlite::types::ValueRef;
@@ -16,7 +16,7 @@ pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// Whether a type, or the elements of an array of it, is none of those that are decoded here.
 pub(crate) fn is_foreign(ty: &Type) -> bool {
     match &ty.kind {
-        TypeKind::Other => true,
+        TypeKind::Other | TypeKind::Xml => true,
         TypeKind::Array(element) => is_foreign(element),
         _ => false,
     }
@@ -30,7 +30,7 @@ pub(crate) fn text(value: ValueRef<'_>, ty: &Type, out: &mut Vec<u8>) -> Result<
         return Ok(false);
     }
     if let TypeKind::Array(_) = ty.kind
-        && let Some(literal) = std::str::from_utf8(&out[start..]).ok().and_then(JsonArray::literal)
+        && let Some(literal) = std::str::from_utf8(&out[start..]).ok().and_then(decode::array_literal)
     {
         out.truncate(start);
         out.extend_from_slice(literal.as_bytes());

@@ -11,7 +11,6 @@ use crate::schema::{ColumnMapping, TableMapping, Type, TypeKind, quote};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params};
 use serde_json::Value;
-use std::borrow::Cow;
 use std::path::Path;
 
 /// One table of the frozen source.
@@ -121,18 +120,50 @@ fn canonical(value: ValueRef<'_>, column: &ColumnMapping, out: &mut Vec<u8>) -> 
 }
 
 /// What policy `replace` makes of a text: valid UTF-8 without NUL, cut to the column's length.
-fn mended<'a>(value: ValueRef<'a>, ty: &Type) -> Option<Cow<'a, str>> {
+fn mended(value: ValueRef<'_>, ty: &Type) -> Option<String> {
     let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = value else { return None };
     let whole = String::from_utf8_lossy(bytes).replace('\0', "");
     let characters = |most: u32| whole.chars().take(most as usize).collect::<String>();
-    Some(Cow::Owned(match &ty.kind {
+    Some(match &ty.kind {
         TypeKind::Varchar(Some(most)) | TypeKind::Char(most) => characters(*most),
-        TypeKind::Name => {
-            let end = (0..=63.min(whole.len())).rev().find(|end| whole.is_char_boundary(*end)).unwrap_or(0);
-            whole[..end].to_owned()
-        }
+        TypeKind::Name => within(&whole, 63),
+        TypeKind::SingleByte => within(&whole, 1),
+        TypeKind::Json | TypeKind::Jsonb => mended_escapes(&whole),
         _ => whole,
-    }))
+    })
+}
+
+/// As many whole characters as so many bytes hold.
+fn within(text: &str, most: usize) -> String {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text[..end].to_owned()
+}
+
+/// JSON text without `\u0000`, and with U+FFFD for each half of a surrogate pair that stands alone.
+fn mended_escapes(text: &str) -> String {
+    let code = |text: &str| {
+        let digits = text.strip_prefix("\\u")?.get(..4).filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        mended.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (put, length) = match (code(rest), rest.get(6..).and_then(code)) {
+            (Some(0), _) => ("", 6),
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (&rest[..12], 12),
+            (Some(0xD800..=0xDFFF), _) => ("\\ufffd", 6),
+            _ => {
+                let length = 1 + rest.chars().nth(1).map_or(0, char::len_utf8);
+                (&rest[..length], length)
+            }
+        };
+        mended.push_str(put);
+        rest = &rest[length..];
+    }
+    mended.push_str(rest);
+    mended
 }
 
 /// Where the values of a reject's key stand in the selected columns.

@@ -21,7 +21,9 @@ pub(super) fn uuid(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit>
         return Ok(());
     }
     let text = super::text_of(value)?;
-    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'-' | b'{' | b'}')).collect();
+    let bare =
+        text.get(..9).filter(|urn| urn.eq_ignore_ascii_case("urn:uuid:")).map_or(&*text, |urn| &text[urn.len()..]);
+    let digits: Vec<u8> = bare.bytes().filter(|byte| !matches!(byte, b'-' | b'{' | b'}')).collect();
     let bytes = hex(&digits).filter(|bytes| bytes.len() == 16);
     out.extend(bytes.ok_or_else(|| Misfit::new(format!("`{}` is no uuid", super::brief(&text))))?);
     Ok(())

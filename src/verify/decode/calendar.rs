@@ -78,26 +78,27 @@ pub(crate) fn read(text: &str) -> Result<Written, String> {
 
 fn reading(rest: &mut &str) -> Result<Reading, String> {
     let mut reading = Reading::default();
+    let mut date = None;
     if !starts_as_clock(rest) {
-        reading.day = Some(date(rest)?);
-        if rest.is_empty() {
-            return Ok(reading);
-        }
-        if let Some(after) = rest.strip_prefix(['T', 't']) {
-            *rest = after;
-        } else {
-            *rest = rest.trim_start_matches(' ');
-        }
+        date = Some(date_parts(rest)?);
+        *rest = rest.strip_prefix(['T', 't']).unwrap_or_else(|| rest.trim_start_matches(' '));
     }
     if rest.starts_with(|first: char| first.is_ascii_digit()) {
         reading.clock = Some(clock(rest)?);
+        reading.zone = zone(rest)?;
+        zone_name_and_monotonic_clock(rest, &reading);
     }
-    reading.zone = zone(rest)?;
-    if reading.day.is_some() && reading.clock.is_some() {
-        zone_name_and_monotonic_clock(rest, &mut reading);
-        before_christ(rest, &mut reading);
+    if let Some((year, month, day)) = date {
+        let counted = if before_christ(rest) { 1 - year } else { year };
+        let day = day_number(counted, month, day).filter(|_| year > 0);
+        reading.day = Some(day.ok_or_else(|| format!("there is no such day: {}", text_of_date(date)))?);
     }
     Ok(reading)
+}
+
+fn text_of_date(date: Option<(i64, i64, i64)>) -> String {
+    let (year, month, day) = date.unwrap_or_default();
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// `7:05` or `07:05`, where a date would have more digits or a hyphen.
@@ -106,9 +107,9 @@ fn starts_as_clock(text: &str) -> bool {
     (1..=2).contains(&digits) && text.as_bytes().get(digits) == Some(&b':')
 }
 
-fn date(rest: &mut &str) -> Result<i64, String> {
+fn date_parts(rest: &mut &str) -> Result<(i64, i64, i64), String> {
     let year_digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if year_digits < 4 {
+    if !(4..=7).contains(&year_digits) {
         return Err("a date begins with a year of four digits".to_owned());
     }
     let year = number(rest, year_digits)?;
@@ -116,10 +117,7 @@ fn date(rest: &mut &str) -> Result<i64, String> {
     let month = number(rest, 2)?;
     expect(rest, '-')?;
     let day = number(rest, 2)?;
-    if year == 0 {
-        return Err("there is no year 0".to_owned());
-    }
-    day_number(year, month, day).ok_or_else(|| format!("there is no day {year:04}-{month:02}-{day:02}"))
+    Ok((year, month, day))
 }
 
 /// `HH:MM[:SS[.fraction]]`, up to 24:00:00; the fraction rounds to microseconds as PostgreSQL's `rint` does.
@@ -151,38 +149,49 @@ pub(crate) fn fraction(rest: &mut &str) -> Result<i64, String> {
     Ok((value * 1_000_000.0).round_ties_even() as i64)
 }
 
-/// `Z`, `UTC`, `+01`, `+0100`, `-01:30:15`; none where nothing follows.
+/// Names of zones that mean one offset: hours east of Greenwich, as PostgreSQL's default set of abbreviations has them.
+const ZONES: &str = "Z:0 UTC:0 GMT:0 UT:0 ZULU:0 WET:0 BST:1 CET:1 CEST:2 EET:2 EEST:3 JST:9 KST:9 AEST:10 AEDT:11 \
+                     EST:-5 EDT:-4 CST:-6 CDT:-5 MST:-7 MDT:-6 PST:-8 PDT:-7";
+
+/// `Z`, `UTC`, `CET`, `+01`, `+0100`, `-01:30:15`; none where nothing follows.
 fn zone(rest: &mut &str) -> Result<Option<i32>, String> {
     let text = rest.trim_start_matches(' ');
-    let upper = text.get(..3).unwrap_or(text).to_ascii_uppercase();
-    for name in ["UTC", "GMT", "Z"] {
-        if upper.starts_with(name) && !text[name.len()..].starts_with(|next: char| next.is_ascii_alphanumeric()) {
-            *rest = &text[name.len()..];
-            return Ok(Some(0));
-        }
-    }
     let sign = match text.chars().next() {
         Some('+') => 1,
         Some('-') => -1,
+        Some(letter) if letter.is_ascii_alphabetic() => return named_zone(text, rest),
         _ => return Ok(None),
     };
     *rest = &text[1..];
     offset(rest).map(|seconds| Some(sign * seconds))
 }
 
-fn offset(rest: &mut &str) -> Result<i32, String> {
-    let mut parts = [0_i64; 3];
-    for (position, part) in parts.iter_mut().enumerate() {
-        if position > 0 {
-            let after = rest.strip_prefix(':').unwrap_or(rest);
-            if !after.starts_with(|next: char| next.is_ascii_digit()) {
-                break;
-            }
-            *rest = after;
-        }
-        *part = number(rest, 2)?;
+fn named_zone<'a>(text: &'a str, rest: &mut &'a str) -> Result<Option<i32>, String> {
+    let length = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (name, after) = (text[..length].to_ascii_uppercase(), &text[length..]);
+    if name == "BC" || name == "AD" {
+        return Ok(None);
     }
-    let [hours, minutes, seconds] = parts;
+    let known = ZONES.split(' ').filter_map(|zone| zone.split_once(':')).find(|(known, _)| *known == name);
+    let hours: i32 =
+        known.and_then(|(_, hours)| hours.parse().ok()).ok_or_else(|| format!("the zone {name} is not known"))?;
+    *rest = after;
+    Ok(Some(hours * 3_600))
+}
+
+/// `H`, `HH`, `HMM`, `HHMM` or with colons.
+fn offset(rest: &mut &str) -> Result<i32, String> {
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let first = number(rest, 4)?;
+    let (hours, mut minutes, mut seconds) = if digits > 2 { (first / 100, first % 100, 0) } else { (first, 0, 0) };
+    if digits <= 2 && rest.starts_with(':') {
+        expect(rest, ':')?;
+        minutes = number(rest, 2)?;
+        if rest.starts_with(':') {
+            expect(rest, ':')?;
+            seconds = number(rest, 2)?;
+        }
+    }
     if hours > 15 || minutes > 59 || seconds > 59 {
         return Err(format!("there is no zone {hours:02}:{minutes:02}:{seconds:02}"));
     }
@@ -190,17 +199,17 @@ fn offset(rest: &mut &str) -> Result<i32, String> {
 }
 
 /// Go's `time.Time` writes ` +0100 CET m=+23.99`: the offset says all, its name and the process's clock add nothing.
-fn zone_name_and_monotonic_clock(rest: &mut &str, reading: &mut Reading) {
+fn zone_name_and_monotonic_clock(rest: &mut &str, reading: &Reading) {
     if reading.zone.is_none() {
         return;
     }
     if let Some(after) = rest.strip_prefix(' ') {
-        let length = after.bytes().take_while(|byte| byte.is_ascii_uppercase()).count();
-        let signed = after.bytes().skip(1).take_while(u8::is_ascii_digit).count();
-        if (2..=5).contains(&length) && &after[..length] != "BC" {
-            *rest = &after[length..];
-        } else if after.starts_with(['+', '-']) && signed >= 2 {
-            *rest = &after[1 + signed..];
+        let name = after.bytes().take_while(u8::is_ascii_uppercase).count();
+        let digits = after.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+        if name >= 3 {
+            *rest = &after[name..];
+        } else if after.starts_with(['+', '-']) && digits >= 2 {
+            *rest = &after[1 + digits..];
         }
     }
     if let Some(after) = rest.strip_prefix(" m=").and_then(|text| text.strip_prefix(['+', '-'])) {
@@ -210,13 +219,12 @@ fn zone_name_and_monotonic_clock(rest: &mut &str, reading: &mut Reading) {
 }
 
 /// PostgreSQL writes years before 1 as ` BC`.
-fn before_christ(rest: &mut &str, reading: &mut Reading) {
-    let Some(after) = rest.strip_prefix(" BC") else { return };
-    if let Some(day) = reading.day {
-        let (year, month, of_month) = date_of(day);
-        reading.day = day_number(1 - year, month, of_month);
-        *rest = after;
+fn before_christ(rest: &mut &str) -> bool {
+    let era = rest.trim_start_matches(' ').to_ascii_uppercase();
+    if era == "BC" || era == "AD" {
+        *rest = "";
     }
+    era == "BC"
 }
 
 /// At most `digits` digits, at least one.

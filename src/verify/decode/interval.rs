@@ -26,7 +26,7 @@ pub(super) fn interval(
     let span = match value {
         ValueRef::Integer(number) => counted(i128::from(number), rules.unit)?,
         ValueRef::Real(number) => real(number, rules.unit)?,
-        _ => written(&super::text_of(value)?)?,
+        _ => written(&super::text_of(value)?, rules.unit)?,
     };
     let span = limited(span, fields)?;
     let months = i32::try_from(span.months).map_err(|_| beyond())?;
@@ -66,30 +66,32 @@ pub(super) fn nanos_to_micros(nanos: i128) -> i128 {
 }
 
 fn real(number: f64, unit: Option<IntervalUnit>) -> Result<Span, Misfit> {
-    if number == 0.0 {
-        return Ok(Span::default());
-    }
-    let micros_of_unit = match unit {
-        Some(IntervalUnit::S) => 1e6,
-        Some(IntervalUnit::Ms) => 1e3,
-        Some(IntervalUnit::Us) => 1.0,
-        Some(IntervalUnit::Ns) => 1e-3,
+    let micros = match unit {
+        _ if number == 0.0 => 0.0,
+        Some(IntervalUnit::S) => number * 1e6,
+        Some(IntervalUnit::Ms) => number * 1e3,
+        Some(IntervalUnit::Us) => number,
+        Some(IntervalUnit::Ns) => number / 1e3,
         None => return Err(Misfit::new("nothing says in which unit this number counts")),
     };
-    let micros = (number * micros_of_unit).round_ties_even();
-    if !micros.is_finite() || micros.abs() > 1e21 {
+    if !(-1e21..=1e21).contains(&micros) {
         return Err(beyond());
     }
     #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
-    Ok(whole_days(micros as i128))
+    Ok(whole_days(micros.round_ties_even() as i128))
 }
 
-fn written(text: &str) -> Result<Span, Misfit> {
+/// A text of digits is the integer that it says, in the column's unit.
+fn written(text: &str, unit: Option<IntervalUnit>) -> Result<Span, Misfit> {
     let text = super::number::trim(text);
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return counted(text.parse::<i64>().map(i128::from).map_err(|_| beyond())?, unit);
+    }
     if let Some(span) = sqlalchemy(text) {
         return Ok(span);
     }
-    if text.starts_with(['P', 'p']) || text.starts_with("-P") {
+    if text.starts_with('P') || text.starts_with("-P") {
         return iso_8601(text);
     }
     words(text)
@@ -97,49 +99,17 @@ fn written(text: &str) -> Result<Span, Misfit> {
 
 /// SQLAlchemy keeps a span as the moment that far from 1970.
 fn sqlalchemy(text: &str) -> Option<Span> {
-    if text.as_bytes().get(4) != Some(&b'-') {
+    if text.as_bytes().get(4) != Some(&b'-') || text.as_bytes().get(7) != Some(&b'-') {
         return None;
     }
     match calendar::read(text).ok()? {
         Written::Reading(reading) if reading.zone.is_none() => {
-            let micros = i128::from(reading.day? + EPOCH_DAYS) * i128::from(DAY) + i128::from(reading.clock?);
+            let micros =
+                i128::from(reading.day? + EPOCH_DAYS) * i128::from(DAY) + i128::from(reading.clock.unwrap_or(0));
             Some(whole_days(micros))
         }
         _ => None,
     }
-}
-
-/// `P1Y2M3DT4H5M6.789S`, each number with a sign of its own, `-P…` as Django writes negative ones.
-fn iso_8601(text: &str) -> Result<Span, Misfit> {
-    let (sign, body) = text.strip_prefix('-').map_or((1, text), |body| (-1, body));
-    let mut rest = body.get(1..).unwrap_or_default();
-    let mut span = Span::default();
-    let mut in_time = false;
-    if rest.is_empty() {
-        return Err(no_span(text));
-    }
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix(['T', 't']) {
-            in_time = true;
-            rest = after;
-            continue;
-        }
-        let (number, after) = amount(rest).ok_or_else(|| no_span(text))?;
-        let unit = after.chars().next().ok_or_else(|| no_span(text))?;
-        let unit = match (unit.to_ascii_uppercase(), in_time) {
-            ('Y', false) => Unit::Months(12),
-            ('M', false) => Unit::Months(1),
-            ('W', false) => Unit::Days(7),
-            ('D', false) => Unit::Days(1),
-            ('H', true) => Unit::Micros(3_600 * SECOND),
-            ('M', true) => Unit::Micros(60 * SECOND),
-            ('S', true) => Unit::Micros(SECOND),
-            _ => return Err(no_span(text)),
-        };
-        add(&mut span, number, unit, sign)?;
-        rest = &after[1..];
-    }
-    Ok(span)
 }
 
 #[derive(Clone, Copy)]
@@ -149,96 +119,135 @@ enum Unit {
     Micros(i64),
 }
 
-/// A decimal number: sign, whole part, fraction of at most microseconds after rounding.
+/// A decimal number, both parts with its sign.
 #[derive(Clone, Copy)]
 struct Amount {
-    negative: bool,
     whole: i128,
-    /// The fraction, 0 to 1.
     fraction: f64,
 }
 
-fn amount(text: &str) -> Option<(Amount, &str)> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
-    let mut rest = &unsigned[digits..];
-    let whole = if digits == 0 { 0 } else { unsigned[..digits].parse().ok()? };
-    let mut fraction = 0.0;
-    let mut written = digits;
-    if let Some(after) = rest.strip_prefix('.') {
-        let length = after.bytes().take_while(u8::is_ascii_digit).count();
-        fraction = format!("0.{}0", &after[..length]).parse().ok()?;
-        written += length;
-        rest = &after[length..];
-    }
-    (written > 0).then_some((Amount { negative: text.starts_with('-'), whole, fraction }, rest))
-}
-
-/// Adds an amount of a unit; a fraction of months becomes days of 30, one of days time, as PostgreSQL does it.
-fn add(span: &mut Span, amount: Amount, unit: Unit, sign: i128) -> Result<(), Misfit> {
-    let sign = if amount.negative { -sign } else { sign };
-    #[expect(clippy::cast_possible_truncation, reason = "a fraction of at most a year in microseconds")]
-    let micros = |of: i64| (amount.fraction * of as f64).round_ties_even() as i128;
-    match unit {
-        Unit::Micros(of) => span.micros += sign * (amount.whole * i128::from(of) + micros(of)),
-        Unit::Days(of) => {
-            span.days += sign * amount.whole * of;
-            span.micros += sign * micros(DAY * i64::try_from(of).unwrap_or(1));
-        }
-        Unit::Months(of) => {
-            span.months += sign * amount.whole * of;
-            if amount.fraction != 0.0 {
-                months_fraction(span, amount.fraction, of, sign);
-            }
-        }
-    }
-    if span.days.abs() > i128::from(i32::MAX) + 1 || span.micros.abs() > i128::from(i64::MAX) + 1 {
-        return Err(beyond());
-    }
-    Ok(())
-}
-
-/// Of years, a fraction becomes whole months; of months, days of 30 and then time.
-fn months_fraction(span: &mut Span, fraction: f64, of: i128, sign: i128) {
-    #[expect(clippy::cast_possible_truncation, reason = "at most 12 months, 30 days or a day of microseconds")]
-    if of == 12 {
-        span.months += sign * (fraction * 12.0).round_ties_even() as i128;
-    } else {
-        let days = fraction * 30.0;
-        span.days += sign * days.trunc() as i128;
-        span.micros += sign * (days.fract() * DAY as f64).round_ties_even() as i128;
-    }
-}
-
-/// PostgreSQL's and Django's way: `1 year 2 mons 3 days -04:05:06.7`, `3 04:05:06`, `90 minutes`, `… ago`.
-fn words(text: &str) -> Result<Span, Misfit> {
+/// `P1Y2M3DT4H5M6.789S`, each number with a sign of its own, `-P…` as Django writes negative ones.
+fn iso_8601(text: &str) -> Result<Span, Misfit> {
+    let (sign, mut rest) = text.strip_prefix("-P").map_or((1, &text[1..]), |rest| (-1, rest));
     let mut span = Span::default();
-    let mut rest = text.strip_prefix('@').unwrap_or(text).trim_start();
-    let ago = rest.len();
-    rest = rest.strip_suffix("ago").unwrap_or(rest).trim_end();
-    let sign = if rest.len() < ago && text.ends_with("ago") { -1 } else { 1 };
+    let mut in_time = false;
     if rest.is_empty() {
         return Err(no_span(text));
     }
     while !rest.is_empty() {
-        let token_end = rest.find(' ').unwrap_or(rest.len());
-        if rest[..token_end].contains(':') {
-            clock(&rest[..token_end], &mut span, sign).ok_or_else(|| no_span(text))?;
-            rest = rest[token_end..].trim_start();
+        if let Some(after) = rest.strip_prefix('T') {
+            in_time = true;
+            rest = after;
             continue;
         }
-        let (number, after) = amount(rest).ok_or_else(|| no_span(text))?;
-        let after = after.trim_start_matches([' ', ',']);
-        let word_end = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let unit = match &after[..word_end] {
-            "" if after.contains(':') => Unit::Days(1),
-            "" => Unit::Micros(SECOND),
-            word => unit_of(word).ok_or_else(|| no_span(text))?,
+        let at = rest.find(|mark: char| mark.is_ascii_alphabetic()).ok_or_else(|| no_span(text))?;
+        let number: f64 = rest[..at].parse().map_err(|_| no_span(text))?;
+        let unit = match (rest.as_bytes()[at], in_time) {
+            (b'Y', false) => Unit::Months(12),
+            (b'M', false) => Unit::Months(1),
+            (b'W', false) => Unit::Days(7),
+            (b'D', false) => Unit::Days(1),
+            (b'H', true) => Unit::Micros(3_600 * SECOND),
+            (b'M', true) => Unit::Micros(60 * SECOND),
+            (b'S', true) => Unit::Micros(SECOND),
+            _ => return Err(no_span(text)),
         };
-        add(&mut span, number, unit, sign)?;
-        rest = after[word_end..].trim_start_matches([' ', ',']);
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number; what is out of range is refused later")]
+        let amount = Amount { whole: number.trunc() as i128, fraction: number.fract() };
+        add(&mut span, amount, unit, sign)?;
+        rest = &rest[at + 1..];
     }
     Ok(span)
+}
+
+/// Reads `-12.5`, the whole part and the fraction each on its own.
+fn amount(text: &str) -> Option<(Amount, &str)> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+    let whole: i128 = unsigned[..digits].parse().ok()?;
+    let rest = &unsigned[digits..];
+    let Some(after) = rest.strip_prefix('.') else {
+        return Some((Amount { whole: sign * whole, fraction: 0.0 }, rest));
+    };
+    let length = after.bytes().take_while(u8::is_ascii_digit).count();
+    let fraction: f64 = format!("0.{}0", &after[..length]).parse().ok()?;
+    let signed = if sign < 0 { -fraction } else { fraction };
+    Some((Amount { whole: sign * whole, fraction: signed }, &after[length..]))
+}
+
+/// Adds an amount of a unit. How long a fraction of a week, month or year is, is a matter of opinion.
+fn add(span: &mut Span, amount: Amount, unit: Unit, sign: i128) -> Result<(), Misfit> {
+    let whole = sign * amount.whole.clamp(-(1 << 80), 1 << 80);
+    match unit {
+        Unit::Micros(of) => span.micros += whole * i128::from(of) + sign * part(amount.fraction, of),
+        Unit::Days(1) => {
+            span.days += whole;
+            span.micros += sign * part(amount.fraction, DAY);
+        }
+        Unit::Days(_) | Unit::Months(_) if amount.fraction != 0.0 => {
+            return Err(Misfit::new("it has a fraction of a week, month or year"));
+        }
+        Unit::Days(of) => span.days += whole * of,
+        Unit::Months(of) => span.months += whole * of,
+    }
+    Ok(())
+}
+
+/// A fraction of a unit in microseconds: cut, then one more where more than half of one is left.
+fn part(fraction: f64, of: i64) -> i128 {
+    #[expect(clippy::cast_precision_loss, reason = "a unit of at most a day is exact")]
+    let micros = fraction * of as f64;
+    let left = micros.fract();
+    #[expect(clippy::cast_possible_truncation, reason = "less than one unit")]
+    let cut = micros.trunc() as i128;
+    cut + i128::from(left > 0.5) - i128::from(left < -0.5)
+}
+
+/// PostgreSQL's and Django's way: `1 year 2 mons 3 days -04:05:06.7`, `3 04:05:06`, `1-2 3 4:05:06`, `90 minutes`, `… ago`.
+fn words(text: &str) -> Result<Span, Misfit> {
+    let mut span = Span::default();
+    let blank = [' ', ',', '\t'];
+    let mut rest = text.strip_prefix('@').unwrap_or(text).trim_start_matches(blank);
+    let before = rest.len();
+    rest = rest.strip_suffix("ago").unwrap_or(rest).trim_end_matches(blank);
+    let sign = if rest.len() + 3 <= before && text.ends_with("ago") { -1 } else { 1 };
+    if rest.is_empty() {
+        return Err(no_span(text));
+    }
+    while !rest.is_empty() {
+        let token = &rest[..rest.find(blank).unwrap_or(rest.len())];
+        if token.contains(':') {
+            clock(token, &mut span, sign).ok_or_else(|| no_span(text))?;
+            rest = rest[token.len()..].trim_start_matches(blank);
+        } else if let Some(months) = years_and_months(token) {
+            span.months += sign * months;
+            rest = rest[token.len()..].trim_start_matches(blank);
+        } else {
+            rest = counted_unit(rest, &mut span, sign)?.ok_or_else(|| no_span(text))?;
+        }
+    }
+    Ok(span)
+}
+
+/// `3 days`, or days before a clock reading; what follows it.
+fn counted_unit<'a>(rest: &'a str, span: &mut Span, sign: i128) -> Result<Option<&'a str>, Misfit> {
+    let Some((amount, after)) = amount(rest) else { return Ok(None) };
+    let after = after.trim_start_matches([' ', ',', '\t']);
+    let word = &after[..after.bytes().take_while(u8::is_ascii_alphabetic).count()];
+    let unit = if word.is_empty() && after.contains(':') { Some(Unit::Days(1)) } else { unit_of(word) };
+    let Some(unit) = unit else { return Ok(None) };
+    add(span, amount, unit, sign)?;
+    Ok(Some(after[word.len()..].trim_start_matches([' ', ',', '\t'])))
+}
+
+/// The SQL standard's `1-2`: years and months.
+fn years_and_months(token: &str) -> Option<i128> {
+    let unsigned = token.strip_prefix(['-', '+']).unwrap_or(token);
+    let (years, months) = unsigned.split_once('-')?;
+    let total =
+        years.parse::<i128>().ok()? * 12 + months.parse::<i128>().ok().filter(|months| (0..12).contains(months))?;
+    Some(if token.starts_with('-') { -total } else { total })
 }
 
 /// `[-]HH:MM[:SS[.f]]`, hours without bound.
@@ -273,38 +282,31 @@ fn unit_of(word: &str) -> Option<Unit> {
         "week" | "weeks" | "w" => Unit::Days(7),
         "month" | "months" | "mon" | "mons" => Unit::Months(1),
         "year" | "years" | "yr" | "yrs" | "y" => Unit::Months(12),
-        "decade" | "decades" => Unit::Months(120),
-        "century" | "centuries" => Unit::Months(1_200),
         _ => return None,
     })
 }
 
-/// What the type's modifier leaves of a span (`AdjustIntervalForTypmod` in timestamp.c).
+/// What is right of the type's last field would be cut; the seconds' fraction is rounded to the type's digits. The bits of the range
+/// are those of PostgreSQL's `utils/datetime.h`.
 fn limited(span: Span, fields: IntervalFields) -> Result<Span, Misfit> {
-    const MONTH: u16 = 1 << 1;
-    const YEAR: u16 = 1 << 2;
-    const DAYS: u16 = 1 << 3;
-    const HOUR: u16 = 1 << 10;
-    const MINUTE: u16 = 1 << 11;
-    const SECONDS: u16 = 1 << 12;
-    let range = fields.range.filter(|range| *range != 0x7fff).unwrap_or(SECONDS);
-    let mut left = span;
-    let whole = |micros: i128, of: i64| micros / i128::from(of) * i128::from(of);
-    if range & (DAYS | HOUR | MINUTE | SECONDS) == 0 {
-        left.days = 0;
-    }
-    left.micros = match range {
-        _ if range & SECONDS != 0 => span.micros,
-        _ if range & MINUTE != 0 => whole(span.micros, 60 * SECOND),
-        _ if range & HOUR != 0 => whole(span.micros, 3_600 * SECOND),
-        _ => 0,
+    let micros = i64::try_from(span.micros).map_err(|_| beyond())?;
+    let has = |bit: u16| fields.range.is_some_and(|range| range >> bit & 1 == 1);
+    let (second, minute, hour, day, month) = (12, 11, 10, 3, 1);
+    let fits = if fields.range.is_none() || has(second) {
+        true
+    } else if has(minute) {
+        micros % (60 * SECOND) == 0
+    } else if has(hour) {
+        micros % (3_600 * SECOND) == 0
+    } else if has(day) {
+        micros == 0
+    } else {
+        micros == 0 && span.days == 0 && (has(month) || span.months % 12 == 0)
     };
-    if range & YEAR != 0 && range & MONTH == 0 {
-        left.months = span.months / 12 * 12;
+    if !fits {
+        return Err(Misfit::new("the column holds no fields as small as that"));
     }
-    let micros = i64::try_from(left.micros).map_err(|_| beyond())?;
-    left.micros = i128::from(rounded(micros, fields.precision));
-    Ok(left)
+    Ok(Span { micros: i128::from(rounded(micros, fields.precision)), ..span })
 }
 
 fn no_span(text: &str) -> Misfit {

@@ -5,17 +5,6 @@ use super::number::Numeric;
 use rusqlite::types::ValueRef;
 use std::ops::Range;
 
-/// A parsed value, for arrays that are written as JSON; what an object holds is of no use to them.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Json {
-    Null,
-    Bool(bool),
-    Number(String),
-    Text(String),
-    Array(Vec<Json>),
-    Object,
-}
-
 /// `json`: the bytes as they are; that they are JSON the server has checked.
 pub(super) fn kept(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
     out.extend_from_slice(super::text_of(value)?.as_bytes());
@@ -33,43 +22,36 @@ pub(super) fn parsed(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfi
     Ok(())
 }
 
-/// PostgreSQL's arrays have at most six dimensions.
-const DEEPEST: usize = 6;
-
-/// Reads a whole JSON text as a value, as far as it can be an array.
-pub(super) fn parse(text: &str) -> Result<Json, Misfit> {
+/// The texts of the elements of a JSON array, each as it is written.
+pub(super) fn elements(text: &str) -> Result<Vec<&str>, Misfit> {
     let mut reader = Reader::new(text);
-    let mut open: Vec<Vec<Json>> = vec![Vec::new()];
-    let mut objects = 0_usize;
-    while let Some(event) = reader.next()? {
-        let value = match event {
-            Event::OpenObject => {
-                objects += 1;
-                continue;
-            }
-            Event::CloseObject => {
-                objects -= 1;
-                Json::Object
-            }
-            _ if objects > 0 => continue,
-            Event::OpenArray if open.len() > DEEPEST => return Err(Misfit::new("it has too many dimensions")),
-            Event::OpenArray => {
-                open.push(Vec::new());
-                continue;
-            }
-            Event::CloseArray => Json::Array(open.pop().unwrap_or_default()),
-            Event::Null => Json::Null,
-            Event::Bool(truth) => Json::Bool(truth),
-            Event::Number(text) => Json::Number(text.to_owned()),
-            Event::Name(text) | Event::Text(text) => Json::Text(text),
-        };
-        if objects == 0
-            && let Some(container) = open.last_mut()
-        {
-            container.push(value);
+    let mut found = Vec::new();
+    let mut begun = 0;
+    let no_array = || Misfit::new("it is no JSON array");
+    if !matches!(reader.next()?, Some(Event::OpenArray)) {
+        return Err(no_array());
+    }
+    loop {
+        let depth = reader.open.len();
+        if depth == 1 {
+            reader.skip_to_element();
+            begun = reader.at;
+        }
+        if reader.next()?.is_none() {
+            return Ok(found);
+        }
+        if reader.open.len() == 1 {
+            found.push(&text[begun..reader.at]);
         }
     }
-    open.pop().and_then(|mut whole| whole.pop()).ok_or_else(|| Misfit::new("it is no JSON: it is empty"))
+}
+
+/// The content of a JSON string that is written in quotes.
+pub(super) fn unquoted(text: &str) -> Result<String, Misfit> {
+    match Reader::new(text).next()? {
+        Some(Event::Text(text)) => Ok(text),
+        _ => Err(Misfit::new("it is no JSON string")),
+    }
 }
 
 /// What a JSON text is made of, in order.
@@ -213,6 +195,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Steps over the comma and the blanks before the next element, so that `at` is where it begins.
+    fn skip_to_element(&mut self) {
+        self.blank();
+        if self.expects == Expects::Rest && self.peek() == Some(b',') {
+            self.at += 1;
+            self.expects = Expects::Value;
+            self.blank();
+        }
+    }
+
     fn close(&mut self, event: Event<'a>) -> Event<'a> {
         self.at += 1;
         self.open.pop();
@@ -351,41 +343,4 @@ fn is_number(text: &str) -> bool {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     digits(whole) && (whole == "0" || !whole.starts_with('0')) && digits(fraction) && digits(exponent)
-}
-
-/// JSON arrays as array literals, for element types that only the server reads.
-pub(crate) struct JsonArray;
-
-impl JsonArray {
-    /// `["a", null, [1]]` as `{"a",NULL,{"1"}}`; none where the text is no JSON array.
-    pub(crate) fn literal(text: &str) -> Option<String> {
-        let value = parse(text).ok()?;
-        let Json::Array(_) = value else { return None };
-        let mut literal = String::new();
-        write_literal(&value, &mut literal);
-        Some(literal)
-    }
-}
-
-fn write_literal(value: &Json, literal: &mut String) {
-    match value {
-        Json::Null | Json::Object => literal.push_str("NULL"),
-        Json::Bool(truth) => literal.push_str(if *truth { "true" } else { "false" }),
-        Json::Number(text) => literal.push_str(text),
-        Json::Text(text) => {
-            literal.push('"');
-            literal.push_str(&text.replace('\\', "\\\\").replace('"', "\\\""));
-            literal.push('"');
-        }
-        Json::Array(elements) => {
-            literal.push('{');
-            for (place, element) in elements.iter().enumerate() {
-                if place > 0 {
-                    literal.push(',');
-                }
-                write_literal(element, literal);
-            }
-            literal.push('}');
-        }
-    }
 }

@@ -14,7 +14,7 @@ mod network;
 mod number;
 mod text;
 
-pub(crate) use json::JsonArray;
+pub(crate) use array::literal as array_literal;
 
 use crate::schema::{Rules, Type, TypeKind};
 use rusqlite::types::ValueRef;
@@ -41,7 +41,7 @@ impl From<String> for Misfit {
 }
 
 /// Appends the canonical bytes that a column of type `ty` must hold for `value`. False where the cell is NULL. For
-/// [`TypeKind::Other`] it is the text as written, which the server has yet to bring into its own form.
+/// [`TypeKind::Xml`] and [`TypeKind::Other`] it is the text as written, which the server has yet to bring into its own form.
 ///
 /// # Errors
 /// When the type holds no such value; `out` is then as it was.
@@ -68,13 +68,12 @@ fn put(value: ValueRef<'_>, ty: &Type, rules: &Rules, out: &mut Vec<u8>) -> Resu
         TypeKind::Float4 => number::float4(value, out),
         TypeKind::Float8 => number::float8(value, out),
         TypeKind::Numeric(bounds) => number::numeric(value, *bounds, out),
-        TypeKind::Text | TypeKind::Other => text::unlimited(value, out),
+        TypeKind::Text | TypeKind::Xml | TypeKind::Other => text::unlimited(value, out),
         TypeKind::Varchar(limit) => text::varying(value, *limit, out),
         TypeKind::Char(limit) => text::padded(value, *limit, out),
         TypeKind::Name => text::name(value, out),
         TypeKind::SingleByte => text::single_byte(value, out),
         TypeKind::Enum(labels) => text::label(value, labels, out),
-        TypeKind::Xml => text::xml(value, out),
         TypeKind::Bytea => bytes::bytea(value, out),
         TypeKind::Uuid => bytes::uuid(value, out),
         TypeKind::Macaddr => bytes::macaddr(value, 6, out),
@@ -82,7 +81,7 @@ fn put(value: ValueRef<'_>, ty: &Type, rules: &Rules, out: &mut Vec<u8>) -> Resu
         TypeKind::Bit(count) => bytes::bits(value, Some(*count), None, out),
         TypeKind::Varbit(most) => bytes::bits(value, None, *most, out),
         TypeKind::Date => moment::date(value, rules, out),
-        TypeKind::Time(digits) => moment::time(value, *digits, out),
+        TypeKind::Time(digits) => moment::time(value, *digits, rules, out),
         TypeKind::TimeTz(digits) => moment::timetz(value, *digits, out),
         TypeKind::Timestamp(digits) => moment::timestamp(value, *digits, rules, out),
         TypeKind::TimestampTz(digits) => moment::timestamptz(value, *digits, rules, out),

@@ -25,36 +25,42 @@ enum Moment {
     },
 }
 
-/// `date`.
+/// `date`: a time of day other than midnight would be lost.
 pub(super) fn date(value: ValueRef<'_>, rules: &Rules, out: &mut Vec<u8>) -> Result<(), Misfit> {
     let day = match moment(value, rules)? {
         Moment::Infinity => i32::MAX,
         Moment::MinusInfinity => i32::MIN,
-        Moment::At { micros, .. } => {
-            let day = micros.div_euclid(i128::from(DAY));
-            i32::try_from(day)
-                .ok()
-                .filter(|day| (FIRST_DAY..END_OF_DATE).contains(&i64::from(*day)))
-                .ok_or_else(|| Misfit::new("the date is out of range"))?
+        Moment::At { micros, zone } => {
+            let micros = micros - i128::from(shift(zone, rules)?) * i128::from(SECOND);
+            if micros.rem_euclid(i128::from(DAY)) != 0 {
+                return Err(Misfit::new("it has a time of day, and the column holds a date only"));
+            }
+            let day = i32::try_from(micros / i128::from(DAY)).ok();
+            let day = day.filter(|day| (FIRST_DAY..END_OF_DATE).contains(&i64::from(*day)));
+            day.ok_or_else(|| Misfit::new("the date is out of range"))?
         }
     };
     canonical::put_date(day, out);
     Ok(())
 }
 
-/// `timestamp`: a written zone is handled as the column's rule says.
+/// How far a written zone shifts what goes into a type without one: as the column's rule says.
+fn shift(zone: Option<i32>, rules: &Rules) -> Result<i32, Misfit> {
+    match (zone, rules.zone) {
+        (Some(_), ZonePolicy::Refuse) => Err(Misfit::new("it names a zone, and the column has none")),
+        (Some(zone), ZonePolicy::Utc) => Ok(zone),
+        _ => Ok(0),
+    }
+}
+
+/// `timestamp`.
 pub(super) fn timestamp(
     value: ValueRef<'_>,
     digits: Option<u8>,
     rules: &Rules,
     out: &mut Vec<u8>,
 ) -> Result<(), Misfit> {
-    let shift = |zone: Option<i32>| match (zone, rules.zone) {
-        (Some(_), ZonePolicy::Refuse) => Err(Misfit::new("it names a zone, and the column has none")),
-        (Some(zone), ZonePolicy::Utc) => Ok(zone),
-        _ => Ok(0),
-    };
-    put_moment(moment(value, rules)?, shift, digits, out)
+    put_moment(moment(value, rules)?, |zone| shift(zone, rules), digits, out)
 }
 
 /// `timestamptz`: what names no zone is in UTC.
@@ -90,28 +96,37 @@ fn put_moment(
 }
 
 /// `time`.
-pub(super) fn time(value: ValueRef<'_>, digits: Option<u8>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let clock = clock_of(value)?.clock.ok_or_else(|| Misfit::new("no time is written"))?;
-    canonical::put_time_micros(rounded(clock, digits), out);
+pub(super) fn time(value: ValueRef<'_>, digits: Option<u8>, rules: &Rules, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let (clock, zone) = clock_of(value)?;
+    let shifted = match shift(zone, rules)? {
+        0 => clock,
+        zone => (clock - i64::from(zone) * SECOND).rem_euclid(DAY),
+    };
+    canonical::put_time_micros(rounded(shifted, digits), out);
     Ok(())
 }
 
 /// `timetz`; what names no zone is in UTC.
 pub(super) fn timetz(value: ValueRef<'_>, digits: Option<u8>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let reading = clock_of(value)?;
-    let clock = reading.clock.ok_or_else(|| Misfit::new("no time is written"))?;
-    canonical::put_timetz(rounded(clock, digits), -reading.zone.unwrap_or(0), out);
+    let (clock, zone) = clock_of(value)?;
+    canonical::put_timetz(rounded(clock, digits), -zone.unwrap_or(0), out);
     Ok(())
 }
 
-fn clock_of(value: ValueRef<'_>) -> Result<Reading, Misfit> {
+/// A time of day and its zone. A date beside it would be lost, unless it is one that applications write for none.
+fn clock_of(value: ValueRef<'_>) -> Result<(i64, Option<i32>), Misfit> {
     if let ValueRef::Integer(_) | ValueRef::Real(_) = value {
         return Err(Misfit::new(format!("{} is no time of day", super::raw(value))));
     }
-    match calendar::read(&super::text_of(value)?).map_err(Misfit::new)? {
-        Written::Reading(reading) => Ok(reading),
-        Written::Infinity | Written::MinusInfinity => Err(Misfit::new("infinity is no time of day")),
+    let Written::Reading(reading) = calendar::read(&super::text_of(value)?).map_err(Misfit::new)? else {
+        return Err(Misfit::new("infinity is no time of day"));
+    };
+    let none = [1, 1970, 2000].map(|year| calendar::day_number(year, 1, 1));
+    if reading.day.is_some() && !none.contains(&reading.day) {
+        return Err(Misfit::new("it has a date, and the column holds a time of day only"));
     }
+    let Reading { clock, zone, .. } = reading;
+    Ok((clock.ok_or_else(|| Misfit::new("no time is written"))?, zone))
 }
 
 fn moment(value: ValueRef<'_>, rules: &Rules) -> Result<Moment, Misfit> {
@@ -141,23 +156,30 @@ fn since_1970(number: i128, unit: IntervalUnit) -> Moment {
         IntervalUnit::Us => number,
         IntervalUnit::Ns => super::interval::nanos_to_micros(number),
     };
-    Moment::At { micros: micros - i128::from(EPOCH_DAYS) * i128::from(DAY), zone: Some(0) }
+    Moment::At { micros: micros - i128::from(EPOCH_DAYS) * i128::from(DAY), zone: None }
 }
 
-/// A REAL counts seconds since 1970, in the unit that the plan gives.
+/// A REAL counts from 1970 in the unit that the plan gives. Without one it is a Julian day, as SQLite's own functions write
+/// it to the millisecond, where that makes a year from 1 to 9999; seconds elsewhere.
 fn real(number: f64, unit: Option<IntervalUnit>) -> Result<Moment, Misfit> {
-    let micros_of_unit = match unit.unwrap_or(IntervalUnit::S) {
-        IntervalUnit::S => 1e6,
-        IntervalUnit::Ms => 1e3,
-        IntervalUnit::Us => 1.0,
-        IntervalUnit::Ns => 1e-3,
+    let (first, last) = (1_721_425.5, 5_373_484.5);
+    if unit.is_none() && number >= first && number < last {
+        let to_2000 = 2_451_544.5 * 86_400_000.0;
+        let millis = (number * 86_400_000.0 + 0.5).floor() - to_2000;
+        #[expect(clippy::cast_possible_truncation, reason = "whole, within 10,000 years")]
+        return Ok(Moment::At { micros: millis as i128 * 1_000, zone: None });
+    }
+    let micros = match unit.unwrap_or(IntervalUnit::S) {
+        IntervalUnit::S => number * 1e6,
+        IntervalUnit::Ms => number * 1e3,
+        IntervalUnit::Us => number,
+        IntervalUnit::Ns => number / 1e3,
     };
-    let micros = (number * micros_of_unit).round_ties_even();
-    if !micros.is_finite() || micros.abs() > 1e19 {
+    if !(-1e19..=1e19).contains(&micros) {
         return Err(Misfit::new("the moment is out of range"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
-    Ok(since_1970(micros as i128, IntervalUnit::Us))
+    Ok(since_1970(micros.round_ties_even() as i128, IntervalUnit::Us))
 }
 
 /// Rounds half away from zero to the fractional digits of the type's modifier.

@@ -3,7 +3,6 @@
 use super::Misfit;
 use crate::digest::canonical::{self, Sign};
 use rusqlite::types::ValueRef;
-use std::borrow::Cow;
 
 /// A decimal number as written: `digits` × 10^-`scale`, or one of those without digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,9 +177,10 @@ fn whole(number: f64) -> Result<i64, Misfit> {
 
 /// `double precision`.
 pub(super) fn float8(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    #[expect(clippy::cast_precision_loss, reason = "asked for right away")]
     let number = match value {
-        #[expect(clippy::cast_precision_loss, reason = "rounds as PostgreSQL's input does")]
-        ValueRef::Integer(number) => number as f64,
+        ValueRef::Integer(number) if i128::from(number) == (number as f64) as i128 => number as f64,
+        ValueRef::Integer(number) => return Err(inexact(number)),
         ValueRef::Real(number) => number,
         _ => float_text(&super::text_of(value)?, |text| text.parse::<f64>().ok(), f64::is_infinite, |n| *n == 0.0)?,
     };
@@ -188,16 +188,28 @@ pub(super) fn float8(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfi
     Ok(())
 }
 
-/// `real`: rounded once, from what is written.
+/// `real`: rounded once.
 pub(super) fn float4(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let text: Cow<'_, str> = match value {
-        ValueRef::Integer(number) => number.to_string().into(),
-        ValueRef::Real(number) => format!("{number:e}").into(),
-        _ => super::text_of(value)?,
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "rounding is what the type does")]
+    let number = match value {
+        ValueRef::Integer(number) if i128::from(number) == (number as f32) as i128 => number as f32,
+        ValueRef::Integer(number) => return Err(inexact(number)),
+        ValueRef::Real(wide) => {
+            let narrow = wide as f32;
+            if narrow.is_infinite() != wide.is_infinite() || (narrow == 0.0) != (wide == 0.0) {
+                return Err(Misfit::new(format!("{wide:e} is out of range")));
+            }
+            narrow
+        }
+        _ => float_text(&super::text_of(value)?, |text| text.parse::<f32>().ok(), f32::is_infinite, |n| *n == 0.0)?,
     };
-    let number = float_text(&text, |text| text.parse::<f32>().ok(), |n| n.is_infinite(), |n| *n == 0.0)?;
     canonical::put_float4(number, out);
     Ok(())
+}
+
+/// An integer is exact in the source: an identifier perhaps.
+fn inexact(number: i64) -> Misfit {
+    Misfit::new(format!("{number} is not exact as a floating point number"))
 }
 
 /// PostgreSQL refuses what overflows to infinity or underflows to zero.

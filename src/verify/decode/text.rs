@@ -64,17 +64,3 @@ pub(super) fn label(value: ValueRef<'_>, labels: &[String], out: &mut Vec<u8>) -
     out.extend_from_slice(text.as_bytes());
     Ok(())
 }
-
-/// `xml`: PostgreSQL keeps the text, but sends it without a declaration that says nothing beyond version 1.0 and an encoding.
-pub(super) fn xml(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let text = super::text_of(value)?;
-    let declaration = text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
-    let sent = match declaration {
-        Some((said, rest)) if !said.contains("standalone") && (said.contains("'1.0'") || said.contains("\"1.0\"")) => {
-            rest.strip_prefix('\n').unwrap_or(rest)
-        }
-        _ => &text,
-    };
-    out.extend_from_slice(sent.as_bytes());
-    Ok(())
-}

@@ -174,5 +174,5 @@ fn trace(directory: &Path) -> Option<PathBuf> {
 
 /// The code of the actions, once it is there.
 fn actions() -> Result<Arc<dyn Actions>, Stop> {
-    Err(Stop::failed("this build has no actions yet"))
+    Ok(Arc::new(crate::action::Registry))
 }

@@ -13,7 +13,7 @@ use super::event::{Event, Operator, Recorded, RunCreated};
 use super::fold::fold;
 use super::recover::{BadEntry, read_event};
 use super::snapshot::{RunState, Snapshot};
-use crate::journal::{Holder, JournalError, Lock, SqliteJournal};
+use crate::journal::{FILE, Holder, JournalError, Lock, SqliteJournal};
 use jiff::Timestamp;
 use std::fs::{self, DirBuilder};
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -121,13 +121,10 @@ impl Runs {
     /// # Errors
     /// When there is none.
     pub fn find(&self, run: &str) -> Result<RunDir, RunsError> {
-        let by_path = Path::new(run);
-        let by_id = self.directory.join(run);
-        [by_id.as_path(), by_path]
-            .into_iter()
-            .find(|path| !run.is_empty() && path.join("journal.sqlite").exists() || path == &by_id && is_run(path))
-            .map(RunDir::at)
-            .ok_or_else(|| RunsError::Unknown { run: run.to_owned(), directory: self.directory.clone() })
+        let by_id = Some(self.directory.join(run)).filter(|path| is_name(run) && path.is_dir());
+        let by_path = Some(PathBuf::from(run)).filter(|path| path.join(FILE).exists());
+        let found = by_id.or(by_path).map(|path| RunDir::at(&path));
+        found.ok_or_else(|| RunsError::Unknown { run: run.to_owned(), directory: self.directory.clone() })
     }
 
     /// All runs, the newest first.
@@ -144,7 +141,7 @@ impl Runs {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry.map_err(failed)?.path();
-            if is_run(&path) {
+            if path.is_dir() {
                 found.push((made(&path), RunDir::at(&path)));
             }
         }
@@ -304,8 +301,9 @@ fn make_private(path: &Path, parents: bool) -> Result<(), RunsError> {
     Ok(())
 }
 
-fn is_run(path: &Path) -> bool {
-    path.is_dir()
+/// Whether the text can be a run's id, and so never leads out of the state directory.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// When the directory was made, as its name says; runs whose names say nothing come last.

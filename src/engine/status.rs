@@ -58,9 +58,10 @@ pub fn next_status(status: Status, event: &Event) -> Result<Status, IllegalEvent
             S::Pending | S::AtGate | S::Failed | S::Paused | S::Unknown | S::Undone | S::UndoFailed,
         ) => S::Skipped,
 
-        (E::UndoStarted { .. }, S::Done | S::Failed | S::Unknown | S::Paused | S::Undoing | S::UndoFailed) => {
-            S::Undoing
-        }
+        (
+            E::UndoStarted { .. },
+            S::Done | S::Failed | S::Unknown | S::Paused | S::Skipped | S::Undoing | S::UndoFailed,
+        ) => S::Undoing,
         (E::UndoDone { .. }, S::Undoing) => S::Undone,
         (E::UndoFailed { .. }, S::Undoing) => S::UndoFailed,
         (E::UndoPaused { .. }, S::Undoing) => S::Undoing,

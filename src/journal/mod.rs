@@ -9,7 +9,7 @@ mod sqlite;
 
 pub use lock::{Holder, Lock};
 pub use memory::MemoryJournal;
-pub use sqlite::SqliteJournal;
+pub use sqlite::{FILE, SqliteJournal};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ use crate::connect::postgres::Address;
 use crate::engine::command::Command;
 use crate::engine::event::{Identity, Operator};
 use async_trait::async_trait;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -108,11 +109,13 @@ pub(super) struct Claiming {
     held: Option<Claim>,
     /// The command that waits for the claim, and the claim on its way.
     pub(super) asked: Option<(Command, JoinHandle<Result<Claim, ClaimError>>)>,
+    /// Commands that came meanwhile.
+    pub(super) queue: VecDeque<Command>,
 }
 
 impl Claiming {
     pub(super) fn new(claims: Arc<dyn Claims>) -> Self {
-        Self { claims, held: None, asked: None }
+        Self { claims, held: None, asked: None, queue: VecDeque::new() }
     }
 
     /// Whether the target is still this run's: a lock dies with its session.
@@ -130,5 +133,13 @@ impl Claiming {
         let (run, operator) = (workshop.dir.id().to_owned(), operator.clone());
         let task = tokio::spawn(async move { claims.claim(&target, &run, &operator).await });
         self.asked = Some((command, task));
+    }
+
+    /// Waits for nothing any more, and drops what waited.
+    pub(super) fn give_up(&mut self) {
+        if let Some((_, task)) = self.asked.take() {
+            task.abort();
+        }
+        self.queue.clear();
     }
 }

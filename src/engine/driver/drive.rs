@@ -118,12 +118,11 @@ impl Driver {
                 | Command::Resume
                 | Command::Rollback { .. }
         );
-        if let (Command::Quit, Some((_, task))) = (&command, &self.claiming.asked) {
-            task.abort();
-            self.claiming.asked = None;
+        if command == Command::Quit {
+            self.claiming.give_up();
         }
         if self.claiming.asked.is_some() {
-            self.refuse(&Refusal("the target is being claimed for this run; ask again in a moment".to_owned()));
+            self.claiming.queue.push_back(command);
         } else if begins && !self.claiming.stands() && !self.machine.run().at_work() {
             self.claiming.ask(&self.workshop, &self.operator, command);
         } else {
@@ -162,6 +161,7 @@ impl Driver {
                 if self.machine.run().check(&event).is_err() {
                     let known = self.machine.run().identity().cloned().unwrap_or_default();
                     self.refuse(&other_target(&known.name, &claim.identity.name));
+                    self.claiming.give_up();
                     return Ok(());
                 }
                 self.claiming.hold(claim);
@@ -170,10 +170,17 @@ impl Driver {
             Err(ClaimError::Unreachable(why)) => self.live.log(LogLevel::Warn, None, why),
             Err(held @ ClaimError::Held { .. }) => {
                 self.refuse(&Refusal(held.to_string()));
+                self.claiming.give_up();
                 return Ok(());
             }
         }
         self.obey(&command);
+        while let Some(effect) = self.effects.pop_front() {
+            self.perform(effect).await?; // the next command meets the run as this one left it
+        }
+        while let (None, Some(next)) = (&self.claiming.asked, self.claiming.queue.pop_front()) {
+            self.command(next);
+        }
         Ok(())
     }
 
@@ -183,12 +190,17 @@ impl Driver {
             self.record_if_legal(Event::StepPaused { step, holding: true }).await?;
             return Ok(());
         }
+        self.note(&step, report);
+        Ok(())
+    }
+
+    fn note(&mut self, step: &StepId, report: Report) {
         let report = match report {
             Report::Log(level, text) => Report::Log(level, self.masked(&text)),
+            Report::Waiting(what) => Report::Waiting(self.masked(&what)),
             other => other,
         };
         self.live.report(&step.0, report);
-        Ok(())
     }
 
     /// Work has ended: what it still had to say first, then what came of it.
@@ -196,7 +208,7 @@ impl Driver {
         let Some(mut work) = self.work.take() else { return Ok(()) };
         while let Ok(report) = work.reports.try_recv() {
             if let Some(step) = work.job.step() {
-                self.live.report(&step.0, report);
+                self.note(step, report);
             }
         }
         let asked = work.asked;

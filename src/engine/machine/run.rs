@@ -238,8 +238,10 @@ impl Run {
             Event::CheckpointTaken { .. } => {
                 index == self.at_work && index.is_some_and(|index| self.steps[index].checkpoint.is_none())
             }
-            Event::StepDone { .. }
-            | Event::StepFailed { .. }
+            Event::StepDone { .. } => {
+                index == self.at_work && index.is_some_and(|index| self.steps[index].checkpoint.is_some())
+            }
+            Event::StepFailed { .. }
             | Event::StepPaused { .. }
             | Event::StepResumed { .. }
             | Event::UndoDone { .. }

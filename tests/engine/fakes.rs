@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use cutover::action::{Action, ActionError, Actions, Context};
 use cutover::engine::snapshot::{DataView, Query};
-use cutover::engine::{Claim, ClaimError, Claims, Identity, Operator, Origin, Resolve};
+use cutover::engine::{Claim, ClaimError, Claims, Identity, Origin, Resolve};
 use cutover::evidence::{Checkpoint, Description, FailureKind, Finding, Outcome};
 use cutover::inspect::Inspect;
 use cutover::progress::{PartProgress, Wish};
@@ -280,14 +280,9 @@ pub struct FakeClaims {
 
 #[async_trait]
 impl Claims for FakeClaims {
-    async fn claim(
-        &self,
-        _target: &cutover::connect::postgres::Address,
-        _run: &str,
-        _operator: &Operator,
-    ) -> Result<Claim, ClaimError> {
+    async fn claim(&self, _target: &cutover::connect::postgres::Address, _run: &str) -> Result<Claim, ClaimError> {
         if let Some(holder) = self.held_by {
-            return Err(ClaimError::Held { holder: holder.to_owned() });
+            return Err(ClaimError::Held(holder.to_owned()));
         }
         let identity =
             Identity { system: self.system.to_owned(), database: "5".to_owned(), name: format!("db{}", self.system) };

@@ -88,7 +88,7 @@ fn play(gated: bool, rules: &Rules, late_writes: u64, moves: &[Move]) -> Simulat
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_illegal_happens_and_the_journal_tells_all(

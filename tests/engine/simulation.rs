@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone, Debug)]
 enum Job {
     Prepare(StepId),
-    Apply(StepId, Checkpoint),
+    Apply(StepId),
     Undo(StepId, Checkpoint),
     Count,
 }
@@ -101,10 +101,6 @@ impl Simulation {
         Self::take_up(self.journal, self.world, rules)
     }
 
-    pub fn working(&self) -> bool {
-        self.work.is_some()
-    }
-
     /// Refused or obeyed: the state says which.
     pub fn command(&mut self, command: &Command) {
         if let Ok(effects) = self.machine.command(command) {
@@ -127,7 +123,7 @@ impl Simulation {
     /// The work in progress ends.
     pub fn end(&mut self, end: End) {
         if let End::Holding = end {
-            if let Some(Job::Apply(step, _)) = &self.work
+            if let Some(Job::Apply(step)) = &self.work
                 && self.machine.wanted() == Wanted::Pause
             {
                 let event = Event::StepPaused { step: step.clone(), holding: true };
@@ -152,14 +148,14 @@ impl Simulation {
                 let former = self.world.get(&step.0).cloned();
                 Event::CheckpointTaken { step, checkpoint: Checkpoint(json!({ "former": former })) }
             }
-            (Job::Apply(step, _), End::Well) => Event::StepDone { step, outcome: Box::new(Outcome::default()) },
+            (Job::Apply(step), End::Well) => Event::StepDone { step, outcome: Box::new(Outcome::default()) },
             (Job::Undo(step, _), End::Well) => Event::UndoDone { step, outcome: Box::new(Outcome::default()) },
             (Job::Undo(step, _), End::Interrupted) if self.asked => Event::UndoPaused { step },
-            (Job::Prepare(step) | Job::Apply(step, _), End::Interrupted) if self.asked => {
+            (Job::Prepare(step) | Job::Apply(step), End::Interrupted) if self.asked => {
                 Event::StepPaused { step, holding: false }
             }
             (Job::Undo(step, _), end) => Event::UndoFailed { step, failure: failure(end) },
-            (Job::Prepare(step) | Job::Apply(step, _), end) => Event::StepFailed { step, failure: failure(end) },
+            (Job::Prepare(step) | Job::Apply(step), end) => Event::StepFailed { step, failure: failure(end) },
         };
         self.record_if_legal(event);
         self.perform();
@@ -168,7 +164,7 @@ impl Simulation {
     fn carry_out(&mut self, work: &Job, end: End) {
         let changed = !matches!(end, End::Badly(_));
         match work {
-            Job::Apply(step, _) if changed && step.0 != "check" => {
+            Job::Apply(step) if changed && step.0 != "check" => {
                 self.world.insert(step.0.clone(), "changed".to_owned());
             }
             Job::Undo(step, checkpoint) if changed => match checkpoint.0["former"].as_str() {
@@ -195,7 +191,10 @@ impl Simulation {
                     self.record(Event::StepStarted { step, description });
                 }
                 Effect::Prepare { step } => self.start(Job::Prepare(step)),
-                Effect::Apply { step, checkpoint } => self.start(Job::Apply(step, checkpoint)),
+                Effect::Apply { step, checkpoint } => {
+                    assert!(checkpoint.0.is_object(), "applied without a checkpoint");
+                    self.start(Job::Apply(step));
+                }
                 Effect::Undo { step, checkpoint, .. } => self.start(Job::Undo(step, checkpoint)),
                 Effect::CountLateWrites { .. } => self.start(Job::Count),
                 Effect::Wish(wanted) => self.asked |= wanted != Wanted::Run,

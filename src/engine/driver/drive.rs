@@ -124,7 +124,7 @@ impl Driver {
         if self.claiming.asked.is_some() {
             self.claiming.queue.push_back(command);
         } else if begins && !self.claiming.stands() && !self.machine.run().at_work() {
-            self.claiming.ask(&self.workshop, &self.operator, command);
+            self.claiming.ask(&self.workshop, command);
         } else {
             self.obey(&command);
         }
@@ -168,8 +168,8 @@ impl Driver {
                 self.record(event).await?;
             }
             Err(ClaimError::Unreachable(why)) => self.live.log(LogLevel::Warn, None, why),
-            Err(held @ ClaimError::Held { .. }) => {
-                self.refuse(&Refusal(held.to_string()));
+            Err(ClaimError::Held(why)) => {
+                self.refuse(&Refusal(why));
                 self.claiming.give_up();
                 return Ok(());
             }

@@ -22,7 +22,7 @@ pub use live::line as log_line;
 pub use open::{DriverError, Options, Setup};
 
 use super::effect::Effect;
-use super::event::{Ended, Operator, Recorded};
+use super::event::{Ended, Recorded};
 use super::fold::Fold;
 use super::handle::{Ending, Handle, Wishes};
 use super::machine::Machine;
@@ -46,7 +46,6 @@ pub struct Driver {
     machine: Machine,
     fold: Fold,
     live: Live,
-    operator: Operator,
     /// How each step described itself when this process took the run up.
     descriptions: Vec<(StepId, Description)>,
     effects: VecDeque<Effect>,

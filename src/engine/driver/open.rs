@@ -94,7 +94,7 @@ impl Setup {
         inspect: Arc<dyn Inspect>,
         options: Options,
     ) -> Self {
-        let secrets = Secrets::new(values.secrets().cloned());
+        let secrets = Secrets::new(values.secrets().cloned().chain(target.secrets()));
         let facts = TargetFacts {
             host: target.host(),
             port: target.port(),
@@ -148,9 +148,8 @@ impl Driver {
         let run_dir = dir.path().display().to_string();
         let workshop = Workshop { dir, runbook, target: Arc::new(target), secrets, actions, inspect };
         let fold = take_up(&workshop, journal.as_mut(), options.production)?;
-        let operator = Operator::here();
         let rules = Rules { yes: options.yes, attended: options.attended, until: options.until };
-        let machine = Machine::new(fold.run().clone(), rules, operator.clone());
+        let machine = Machine::new(fold.run().clone(), rules, Operator::here());
         let (wishes, incoming) = mpsc::unbounded_channel();
         let (snapshots, watching) = watch::channel(Arc::default());
         let (ended, ending) = watch::channel(None);
@@ -164,7 +163,6 @@ impl Driver {
             machine,
             fold,
             live: Live::default(),
-            operator,
             effects: VecDeque::new(),
             work: None,
             inquiry: None,

@@ -1,6 +1,7 @@
 //! `cutover copy`: a run like any other, of a runbook made from the command line.
 
 use super::driving::{Manner, begin, drive};
+use super::standalone::COPY;
 use super::{Stop, form, plan, secrets, selection, target};
 use crate::cli;
 use crate::engine::runs::Runs;
@@ -11,7 +12,7 @@ pub(super) async fn run(options: cli::Copy) -> Result<u8, Stop> {
     let source = selection::source(&options.selection)?;
     let target = target::given(options.selection.postgres.as_deref())?;
     let rules = selection::options(&options.selection, options.on_reject, options.jobs);
-    let document = Document::parse(&standalone::copy(&source, &rules, options.keep_undo), "copy")?;
+    let document = Document::parse(&standalone::copy(&source, &rules, options.keep_undo), COPY)?;
     let values = secrets::gather(&document, &[])?;
     if options.plan {
         let runbook = document.resolve(&values, &TargetFacts::default(), &Outputs::new())?;

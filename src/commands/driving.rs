@@ -1,8 +1,9 @@
 //! Drives a run with the screen or as lines: what `run`, `resume`, `rollback`, `copy`, `verify` and `demo` share.
 
+use super::standalone::Sweep;
 use super::target::{Kept, private};
 use super::{Stop, host};
-use crate::action::Actions;
+use crate::action::Registry;
 use crate::cli;
 use crate::connect::postgres::Address;
 use crate::engine::runs::{RunDir, Runs};
@@ -88,8 +89,9 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         production: host::is_production(&[&kept.label]),
         ..Options::default()
     };
+    let sweep = Sweep::of(&document, &values, &address);
     let inspect = Arc::new(DatabaseInspect::new());
-    let setup = Setup::new(dir.clone(), document, values, address, actions()?, inspect, options);
+    let setup = Setup::new(dir.clone(), document, values, address, Arc::new(Registry), inspect, options);
     let (driver, handle) = match Driver::new(setup) {
         Ok(pair) => pair,
         Err(error) => return Err(abandon(dir, new, error.into())),
@@ -102,6 +104,9 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         headless::drive(&handle, first, &mut voice).await
     };
     leave(driving).await;
+    if let Some(sweep) = sweep {
+        sweep.clean(&dir, ending.ended, &voice).await;
+    }
     let finished = Finished::of(&snapshot, &ending);
     voice.end(&if manner.passing {
         Finished { next: None, back: None, ..finished }
@@ -170,9 +175,4 @@ fn trace(directory: &Path) -> Option<PathBuf> {
     // A second run in one process goes on in the file of the first.
     tracing_subscriber::registry().with(lines).with(own).try_init().ok()?;
     Some(path)
-}
-
-/// The code of the actions, once it is there.
-fn actions() -> Result<Arc<dyn Actions>, Stop> {
-    Ok(Arc::new(crate::action::Registry))
 }

@@ -18,6 +18,7 @@ mod runs;
 mod schema;
 mod secrets;
 mod selection;
+mod standalone;
 mod status;
 mod stop;
 mod target;

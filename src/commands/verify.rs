@@ -2,6 +2,7 @@
 
 use super::driving::{Manner, begin, drive};
 use super::resume::take_up;
+use super::standalone::VERIFY;
 use super::{Stop, form, secrets, selection, target};
 use crate::cli;
 use crate::connect::postgres::Address;
@@ -20,7 +21,7 @@ pub(super) async fn run(options: cli::Verify) -> Result<u8, Stop> {
             (selection::source(&options.selection)?, rules, target::given(options.selection.postgres.as_deref())?, None)
         }
     };
-    let document = Document::parse(&standalone::verify(&source, &rules), "verify")?;
+    let document = Document::parse(&standalone::verify(&source, &rules), VERIFY)?;
     let values = secrets::gather(&document, &[])?;
     let order = begin(&Runs::from_environment()?, "verify", (document, values), target)?;
     drive(order, &Manner { form: form(options.output), yes: true, ..Manner::default() }).await

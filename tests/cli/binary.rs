@@ -1,4 +1,3 @@
-#![allow(dead_code, reason = "each part uses its own")]
 //! Runs the binary with an environment of its own.
 
 use serde_json::Value;

@@ -5,4 +5,6 @@
 mod support;
 
 mod binary;
+mod runs;
+mod transfer;
 mod words;

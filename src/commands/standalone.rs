@@ -1,0 +1,52 @@
+//! What is particular about the runs behind `copy` and `verify`: they keep nothing that nobody will want.
+
+use crate::connect::postgres::Address;
+use crate::engine::Ended;
+use crate::engine::runs::RunDir;
+use crate::headless::Voice;
+use crate::runbook::{Document, Outputs, Settings, TargetFacts, Values};
+use crate::transfer::saved;
+
+/// The name of the runbook behind `copy`, in problems and in the journal.
+pub(super) const COPY: &str = "cutover copy";
+/// The name of the runbook behind `verify`.
+pub(super) const VERIFY: &str = "cutover verify";
+
+/// Removes what a stand-alone run leaves once it has ended.
+pub(super) struct Sweep {
+    address: Address,
+    copies: bool,
+}
+
+impl Sweep {
+    /// For a run of `document`; none for a runbook's own run, which keeps everything until it is forgotten, and for a copy that is
+    /// to be taken back one day.
+    pub(super) fn of(document: &Document, values: &Values, address: &Address) -> Option<Self> {
+        let copies = document.file() == COPY;
+        if !copies && document.file() != VERIFY {
+            return None;
+        }
+        let runbook = document.resolve(values, &TargetFacts::default(), &Outputs::new()).ok()?;
+        let keeps = |settings: &Settings| matches!(settings, Settings::Copy(copy) if copy.keep_undo);
+        let keeps = runbook.steps.iter().any(|step| keeps(&step.settings));
+        (!keeps).then(|| Self { address: address.clone(), copies })
+    }
+
+    /// Removes the frozen copy of the source, and the ledger once the journal says that the rows are in. What cannot be removed is
+    /// told of and harms nothing.
+    pub(super) async fn clean(self, dir: &RunDir, ended: Ended, voice: &Voice) {
+        if !matches!(ended, Ended::Done | Ended::Failed | Ended::RolledBack) {
+            return;
+        }
+        for file in ["snapshot.sqlite", "snapshot.json"] {
+            // One that was never taken is not there.
+            let _ = std::fs::remove_file(dir.path().join(file));
+        }
+        if self.copies
+            && ended != Ended::Failed
+            && let Err(error) = saved::settle(&self.address, dir.id()).await
+        {
+            voice.aside(&format!("the copy's ledger stays on the target until `cutover forget {}`: {error}", dir.id()));
+        }
+    }
+}

@@ -183,7 +183,9 @@ impl GenerateSchema {
                 figures::counted(standing.tables as u64, "table")
             )));
         }
-        context.or_stopped("making the schema", files::run(client, context, &self.0.sql)).await
+        // The files may change the session's settings, its search path above all.
+        let own = context.session().await?;
+        context.or_stopped("making the schema", files::run(&own, context, &self.0.sql)).await
     }
 
     async fn run_until_complete(

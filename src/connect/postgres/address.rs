@@ -59,6 +59,7 @@ impl Address {
             Some(mode) => mode,
             None => TlsMode::default_for(config.get_hosts()),
         };
+        config.ssl_mode(mode.on_the_wire());
         let password_from = find_password(&mut config, options.passfile, environment);
         let whole = assemble(&config, config.get_password(), mode, root.as_deref());
         let url = SecretString::from(whole.unwrap_or_else(|| url.to_owned()));
@@ -246,7 +247,6 @@ fn complete(config: &mut Config, environment: Lookup<'_>) -> Result<(), ConnectE
         let name = lookup("PGDATABASE").or_else(|| config.get_user().map(ToOwned::to_owned));
         config.dbname(name.unwrap_or_default());
     }
-    config.ssl_mode(tokio_postgres::config::SslMode::Prefer);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use super::ConnectError;
 use std::path::PathBuf;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 
 /// How far the server's identity is verified, as in libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl TlsMode {
             Self::Require => "require",
             Self::VerifyCa => "verify-ca",
             Self::VerifyFull => "verify-full",
+        }
+    }
+
+    /// What tokio-postgres does about a server without TLS; the grades of verification are [`super::tls`]'s.
+    pub(super) fn on_the_wire(self) -> SslMode {
+        match self {
+            Self::Disable => SslMode::Disable,
+            Self::Prefer => SslMode::Prefer,
+            Self::Require | Self::VerifyCa | Self::VerifyFull => SslMode::Require,
         }
     }
 

@@ -1,5 +1,4 @@
 //! Freezing a SQLite source: complete, and without a trace beside it.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use cutover::connect::sqlite::{FreezeError, fingerprint, freeze, freeze_live, holders, open_frozen, sha256};
 use rusqlite::Connection;

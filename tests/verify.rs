@@ -10,6 +10,7 @@ use cutover::evidence::{IntervalUnit, Policy, Reject, StorageClass};
 use cutover::progress::{Control, ProgressSink};
 use cutover::runbook::TransferOptions;
 use cutover::schema::{Mapping, pair, read_source, read_target};
+use cutover::transfer::{Job, copy, plan};
 use cutover::verify::{Allowed, Comparison, VerifyError, verify};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -256,7 +257,7 @@ fn a_cell_that_no_conversion_exists_for_is_a_difference_with_its_reason() {
     let cells = &evidence.differences[0].columns;
     assert_eq!(evidence.differences_total, 1);
     assert!(cells[0].source.as_deref().unwrap().starts_with("many (cannot be converted: "), "{cells:?}");
-    assert!(cells[1].source.as_deref().unwrap().contains("there is no day 2020-02-30"), "{cells:?}");
+    assert!(cells[1].source.as_deref().unwrap().contains("there is no such day: 2020-02-30"), "{cells:?}");
     assert_eq!(cells[1].target.as_deref(), Some("2020-03-01"));
 }
 
@@ -389,4 +390,51 @@ fn what_may_not_be_read_is_an_error_and_not_an_empty_table() {
     };
     let error = runtime().block_on(verify(&comparison)).unwrap_err().to_string();
     assert!(error.contains("/nowhere/at/all.sqlite") && error.contains("take the snapshot again"), "{error}");
+}
+
+/// The hostile source under a policy: what a real copy left, and its rejects file.
+fn hostile(policy: Policy) -> Option<(Case, u64)> {
+    let data = support::realdata("oncall")?;
+    let folder = tempfile::tempdir().unwrap();
+    let url = support::database();
+    support::psql_file(&url, &data.join("target-schema.sql"));
+    support::psql_file(&url, &data.join("target-migration-rows.sql"));
+    let source = folder.path().join("source.sqlite");
+    std::fs::copy(data.join("source-hostile-orm.sqlite"), &source).unwrap();
+    let rejects = folder.path().join("rejects.jsonl");
+    let options = TransferOptions { on_reject: policy, ..microseconds() };
+    let address = Address::parse(&url).unwrap();
+    let (progress, _reports) = ProgressSink::new();
+    let (_wish, control) = Control::new();
+    let job = Job {
+        source: &source,
+        address: &address,
+        run: "hostile",
+        options: &options,
+        progress: &progress,
+        control: &control,
+        rejects_file: Some(&rejects),
+    };
+    let total = runtime().block_on(async {
+        let planned = plan(&job).await.unwrap();
+        copy(&job, &planned).await.unwrap().rejects_total
+    });
+    let allowed = Allowed::read(&rejects).unwrap();
+    Some((Case { url, source, options, allowed, _folder: folder }, total))
+}
+
+#[test]
+fn what_a_copy_rejected_under_a_policy_is_expected_and_nothing_else() {
+    for policy in [Policy::Replace, Policy::SkipRow] {
+        let Some((mut case, rejects)) = hostile(policy) else { return };
+        assert!(rejects >= 5, "{policy:?}: {rejects}");
+        let evidence = case.verify();
+        let own = |table: &str| table != "public.django_migrations";
+        let differences: Vec<_> = evidence.differences.iter().filter(|row| own(&row.table)).collect();
+        assert!(differences.is_empty(), "{policy:?}: {differences:?}");
+        case.allowed = Allowed::default();
+        let without = case.verify();
+        let unexpected = without.differences.iter().filter(|row| own(&row.table)).count();
+        assert!(unexpected >= 5, "{policy:?}: {unexpected}");
+    }
 }

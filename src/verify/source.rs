@@ -199,23 +199,48 @@ impl Lookup {
     }
 }
 
-/// A key's column in the source; `rowid` where no column is called so.
+/// A key's column in the source; one of the three names of the rowid where no column is called so.
 fn source_name(table: &TableMapping, name: &str) -> String {
     let mapped = table.columns.iter().find(|column| column.target.name == name);
     let own = mapped.map(|column| &column.source.name);
     let known = own.or_else(|| table.source.columns.iter().map(|column| &column.name).find(|own| *own == name));
-    known.map_or_else(|| "rowid".to_owned(), |name| quote(name))
+    let rowid = if matches!(name, "_rowid_" | "oid") { name } else { "rowid" };
+    known.map_or_else(|| rowid.to_owned(), |name| quote(name))
 }
 
+/// A key's value as rejects write it: texts are cut to 200 characters with control characters escaped, blobs to 100 bytes.
 fn plain(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::from(number),
         ValueRef::Real(number) => Value::from(number),
-        ValueRef::Text(bytes) => Value::from(String::from_utf8_lossy(bytes)),
+        ValueRef::Text(bytes) => Value::from(shown(bytes)),
         ValueRef::Blob(bytes) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            Value::from(format!("\\x{digits}"))
+            let digits: String = bytes.iter().take(100).map(|byte| format!("{byte:02x}")).collect();
+            Value::from(format!("\\x{digits}{}", if bytes.len() > 100 { "…" } else { "" }))
         }
     }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    let mut left = 200;
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars().take(left) {
+            left -= 1;
+            match character.is_control() {
+                true => shown.extend(character.escape_default()),
+                false => shown.push(character),
+            }
+        }
+        for byte in chunk.invalid().iter().take(left) {
+            left -= 1;
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+        if left == 0 {
+            shown.push('…');
+            break;
+        }
+    }
+    shown
 }

@@ -296,7 +296,10 @@ fn a_row_hash_is_the_same_in_one_piece_and_in_many() {
     }
     let mut hasher = RowHasher::new();
     for size in [1usize, 60_000, 70_000, 3] {
-        let write = |out: &mut Vec<u8>| Ok::<(), ()>(out.extend(std::iter::repeat_n(9u8, size)));
+        let write = |out: &mut Vec<u8>| {
+            out.extend(std::iter::repeat_n(9u8, size));
+            Ok::<(), ()>(())
+        };
         hasher.built(write).unwrap();
     }
     assert_eq!(hasher.finish().0, xxhash_rust::xxh3::xxh3_128(&expected));

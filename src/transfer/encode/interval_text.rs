@@ -146,6 +146,7 @@ impl<'a> Reader<'a> {
         let fraction = self.fraction()?;
         let sign = if negative { -1 } else { 1 };
         let number = Number { whole: sign * whole, fraction: sign as f64 * fraction };
+        let before = self.rest.len();
         self.gap();
         let unit = if self.rest.first().is_some_and(u8::is_ascii_alphabetic) {
             let word = self.word();
@@ -154,7 +155,7 @@ impl<'a> Reader<'a> {
             let ends = joined || next.is_none_or(|byte| matches!(byte, b' ' | b',' | b'\t'));
             unit(word).filter(|_| ends)?
         } else {
-            (fraction == 0.0 && self.clock_follows()).then_some(Unit::Day)?
+            (fraction == 0.0 && self.rest.len() < before && self.clock_follows()).then_some(Unit::Day)?
         };
         let mask = if unit == Unit::Second && fraction != 0.0 { SECONDS } else { 1 << unit as u16 };
         self.mark(mask)?;

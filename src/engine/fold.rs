@@ -5,7 +5,6 @@ mod steps;
 
 pub(super) use steps::seconds_between;
 
-use super::command::LateWrites;
 use super::event::{Event, Recorded, RunCreated};
 use super::machine::Run;
 use super::recover::BadEntry;
@@ -22,7 +21,6 @@ pub struct Fold {
     outcomes: Arc<BTreeMap<String, Outcome>>,
     units: BTreeMap<String, IntervalUnit>,
     policies: BTreeMap<String, Policy>,
-    lose_writes: bool,
 }
 
 impl Fold {
@@ -82,7 +80,6 @@ impl Fold {
             Event::PolicyDecided { column, policy, .. } => {
                 self.policies.insert(column.clone(), *policy);
             }
-            Event::RollbackBegan { writes, .. } => self.lose_writes = *writes != LateWrites::Keep,
             _ => {}
         }
     }
@@ -95,12 +92,6 @@ impl Fold {
             view.status = step.status;
             view.checkpoint = step.checkpoint.is_some();
         }
-    }
-
-    /// Whether the operator agreed to lose, or had exported, what the application wrote since the switch.
-    #[must_use]
-    pub fn lose_writes(&self) -> bool {
-        self.lose_writes
     }
 
     /// The run as it can be gone on with.

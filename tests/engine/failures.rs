@@ -179,6 +179,23 @@ async fn late_writes_are_asked_about_before_they_are_lost() {
     std::fs::remove_file(file).unwrap();
 }
 
+/// The application went on writing between the first count and its stop.
+#[tokio::test]
+async fn writes_that_came_during_the_way_back_are_asked_about_too() {
+    let rig = Rig::new();
+    let handle = rig.open();
+    handle.send(Command::Start);
+    until_state(&handle, RunState::Done).await;
+    rig.world.lock().unwrap().late_writes_after_undo = 3;
+    handle.send(back(None));
+    let asked = until(&handle, "the question", |snapshot| snapshot.question.is_some()).await;
+    assert_eq!(asked.question, Some(Question::LateWrites { rows: 3, to: Some("check".into()) }));
+    assert_eq!((rig.calls_of("undo start"), rig.calls_of("undo switch")), (1, 0));
+    handle.send(Command::Rollback { to: None, writes: LateWrites::Lose });
+    until_state(&handle, RunState::RolledBack).await;
+    assert!(rig.world.lock().unwrap().state.is_empty());
+}
+
 #[tokio::test]
 async fn yes_does_not_lose_writes() {
     let mut rig = Rig::new().unattended();

@@ -28,6 +28,8 @@ pub struct World {
     pub scripts: BTreeMap<String, Vec<Way>>,
     /// Rows that came after the switch.
     pub late_writes: u64,
+    /// Rows that come before the first undo has ended.
+    pub late_writes_after_undo: u64,
     /// Checkpoints that `apply` and `undo` were given, in order.
     pub checkpoints: Vec<serde_json::Value>,
     /// What templates were filled with, at each resolution.
@@ -186,7 +188,9 @@ impl Action for FakeAction {
     ) -> Result<Outcome, ActionError> {
         self.world.lock().unwrap().checkpoints.push(checkpoint.0.clone());
         self.call("undo", context).await.map_err(|(error, _)| error)?;
-        self.world.lock().unwrap().set(&self.id, checkpoint.0["former"].as_str());
+        let mut world = self.world.lock().unwrap();
+        world.late_writes += std::mem::take(&mut world.late_writes_after_undo);
+        world.set(&self.id, checkpoint.0["former"].as_str());
         Ok(Outcome { summary: format!("{} is taken back", self.id), ..Outcome::default() })
     }
 

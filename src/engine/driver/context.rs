@@ -103,7 +103,7 @@ impl Workshop {
             outcomes: fold.outcomes().clone(),
             target: self.target.clone(),
             secrets: self.secrets.clone(),
-            lose_writes: fold.lose_writes(),
+            lose_writes: fold.run().loses_writes(),
             progress,
             control,
         };

@@ -2,13 +2,12 @@
 
 use super::Driver;
 use super::claim::{Claim, ClaimError};
-use super::work::{Came, Inquiry, Job, Work};
+use super::work::{Came, Job, Work};
 use crate::action::ActionError;
 use crate::engine::command::Command;
 use crate::engine::effect::{Effect, Wanted};
 use crate::engine::event::{Ended, Event, Failure};
 use crate::engine::handle::{Ending, Wishes};
-use crate::engine::machine::Refusal;
 use crate::engine::snapshot::{DataView, LogLevel, Snapshot};
 use crate::evidence::{Description, FailureKind, Outcome};
 use crate::journal::JournalError;
@@ -34,7 +33,7 @@ enum Input {
     Tick,
 }
 
-type Driven = Result<(), JournalError>;
+pub(super) type Driven = Result<(), JournalError>;
 
 impl Driver {
     /// Until the machine or the operator ends it, or the journal can no longer be written.
@@ -107,83 +106,6 @@ impl Driver {
         Ok(())
     }
 
-    /// A command that begins something waits until the target is this run's.
-    fn command(&mut self, command: Command) {
-        self.refusal = None;
-        let begins = matches!(
-            command,
-            Command::Start
-                | Command::Approve { .. }
-                | Command::Retry { .. }
-                | Command::Resume
-                | Command::Rollback { .. }
-        );
-        if command == Command::Quit {
-            self.claiming.give_up();
-        }
-        if self.claiming.asked.is_some() {
-            self.claiming.queue.push_back(command);
-        } else if begins && !self.claiming.stands() && !self.machine.run().at_work() {
-            self.claiming.ask(&self.workshop, command);
-        } else {
-            self.obey(&command);
-        }
-    }
-
-    fn obey(&mut self, command: &Command) {
-        if *command == Command::Quit && self.machine.wanted() == Wanted::Stop {
-            self.cut_off();
-            return;
-        }
-        match self.machine.command(command) {
-            Ok(effects) => self.effects.extend(effects),
-            Err(refusal) => self.refuse(&refusal),
-        }
-        self.publish();
-    }
-
-    /// Where nobody is there to ask for something else, a refusal is the end.
-    fn refuse(&mut self, refusal: &Refusal) {
-        self.refusal = Some(refusal.to_string());
-        self.live.log(LogLevel::Warn, None, refusal.to_string());
-        if !self.machine.attended() && !self.machine.run().at_work() && self.claiming.asked.is_none() {
-            self.finish = Some(Ended::Refused);
-        }
-        self.publish();
-    }
-
-    async fn claimed(&mut self, joined: Result<Result<Claim, ClaimError>, JoinError>) -> Driven {
-        let Some((command, _)) = self.claiming.asked.take() else { return Ok(()) };
-        let claimed = joined.unwrap_or_else(|error| Err(ClaimError::Unreachable(error.to_string())));
-        match claimed {
-            Ok(claim) => {
-                let event = Event::TargetClaimed { identity: claim.identity.clone() };
-                if self.machine.run().check(&event).is_err() {
-                    let known = self.machine.run().identity().cloned().unwrap_or_default();
-                    self.refuse(&other_target(&known.name, &claim.identity.name));
-                    self.claiming.give_up();
-                    return Ok(());
-                }
-                self.claiming.hold(claim);
-                self.record(event).await?;
-            }
-            Err(ClaimError::Unreachable(why)) => self.live.log(LogLevel::Warn, None, why),
-            Err(ClaimError::Held(why)) => {
-                self.refuse(&Refusal(why));
-                self.claiming.give_up();
-                return Ok(());
-            }
-        }
-        self.obey(&command);
-        while let Some(effect) = self.effects.pop_front() {
-            self.perform(effect).await?; // the next command meets the run as this one left it
-        }
-        while let (None, Some(next)) = (&self.claiming.asked, self.claiming.queue.pop_front()) {
-            self.command(next);
-        }
-        Ok(())
-    }
-
     async fn report(&mut self, report: Report) -> Driven {
         let Some(step) = self.work.as_ref().and_then(|work| work.job.step().cloned()) else { return Ok(()) };
         if matches!(report, Report::Holding) && self.machine.wanted() == Wanted::Pause {
@@ -214,9 +136,10 @@ impl Driver {
         let asked = work.asked;
         let event = match work.came(joined) {
             Came::Counted(rows) => {
-                match self.machine.counted(rows) {
-                    Ok(effects) => self.effects.extend(effects),
-                    Err(refusal) => self.refuse(&refusal),
+                let (effects, refusal) = self.machine.counted(rows);
+                self.effects.extend(effects);
+                if let Some(refusal) = refusal {
+                    self.refuse(&refusal);
                 }
                 return Ok(());
             }
@@ -235,32 +158,8 @@ impl Driver {
         self.record_if_legal(event).await
     }
 
-    fn answered(&mut self, joined: Result<DataView, JoinError>) {
-        self.inquiry = None;
-        self.data = Arc::new(joined.unwrap_or_else(|error| DataView {
-            error: Some(format!("the question could not be answered: {error}")),
-            ..(*self.data).clone()
-        }));
-        self.publish();
-        self.inquire();
-    }
-
-    fn inquire(&mut self) {
-        if self.inquiry.is_some() {
-            return;
-        }
-        let Some(query) = self.queries.pop_front() else { return };
-        match Inquiry::begin(&self.workshop, &self.fold, query, &self.data) {
-            Ok(inquiry) => self.inquiry = Some(inquiry),
-            Err(why) => {
-                self.data = Arc::new(DataView { error: Some(why), ..(*self.data).clone() });
-                self.publish();
-            }
-        }
-    }
-
     /// Work that was asked to stop and does not is left where it is, as a kill would leave it: the journal says that it began.
-    fn cut_off(&mut self) {
+    pub(super) fn cut_off(&mut self) {
         if let Some(work) = self.work.take() {
             work.task.abort();
             let step = work.job.step().map(|step| step.0.clone());
@@ -269,7 +168,7 @@ impl Driver {
         self.finish = Some(Ended::Interrupted);
     }
 
-    async fn perform(&mut self, effect: Effect) -> Driven {
+    pub(super) async fn perform(&mut self, effect: Effect) -> Driven {
         match effect {
             Effect::Record(event) => self.record_if_legal(*event).await?,
             Effect::Begin { step } => self.begin(step).await?,
@@ -337,7 +236,7 @@ impl Driver {
         }
     }
 
-    async fn record(&mut self, event: Event) -> Driven {
+    pub(super) async fn record(&mut self, event: Event) -> Driven {
         let recorded = self.scribe.append(event).await?;
         match self.machine.handle(&recorded.event) {
             Ok(effects) => self.effects.extend(effects),
@@ -407,13 +306,6 @@ impl Driver {
 /// An interruption that was asked for is no failure.
 fn obeyed(asked: bool, error: &ActionError) -> bool {
     asked && error.kind == FailureKind::Interrupted
-}
-
-fn other_target(known: &str, given: &str) -> Refusal {
-    Refusal(format!(
-        "this run began with another database than the address given now leads to ({known} then, {given} now, on another server or \
-         made anew since); nothing was touched: give the former address, or begin another run"
-    ))
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -13,6 +13,7 @@ mod context;
 mod drive;
 mod live;
 mod open;
+mod orders;
 mod scribe;
 mod work;
 

@@ -150,12 +150,12 @@ impl Machine {
             return refused("say why the step is left out: the report will show it");
         }
         let state = self.run.step(step).ok_or_else(|| unknown(step))?;
-        let (current, waits) = match self.run.direction {
+        let (current, waits) = match &self.run.direction {
             Direction::Forward => (
                 self.run.current(),
                 matches!(state.status, Status::AtGate | Status::Failed | Status::Paused | Status::Unknown),
             ),
-            Direction::Back { to } => (self.run.next_to_undo(to), state.status == Status::UndoFailed),
+            Direction::Back { to, .. } => (self.run.next_to_undo(*to), state.status == Status::UndoFailed),
         };
         if !waits || current != self.run.index(step) {
             return refused(format!("step {step} neither failed nor waits; only such a step is left out"));
@@ -195,8 +195,24 @@ impl Machine {
         if steps.is_empty() || writes == LateWrites::Lose {
             return vec![self.rollback_began(to, writes)];
         }
+        self.count(steps, to, writes)
+    }
+
+    pub(super) fn count(&mut self, steps: Vec<StepId>, to: Option<StepId>, writes: LateWrites) -> Vec<Effect> {
         self.counting = Some((to.clone(), writes.clone()));
         vec![Effect::CountLateWrites { steps, to, writes }]
+    }
+
+    /// The first count was taken, or exported, while the application still ran. Once all steps beyond the point but the first of
+    /// them are taken back, nobody writes any more, and what came meanwhile is counted too.
+    pub(super) fn has_to_recount(&self, index: usize, writes: &LateWrites) -> bool {
+        let goal = match &self.run.direction {
+            Direction::Forward => return false,
+            Direction::Back { to, .. } => self.run.steps[*to].id.clone(),
+        };
+        let stopped = self.run.steps[index + 1..].iter().any(|step| step.status == Status::Undone && step.changes);
+        let last = self.beyond_the_point(Some(&goal)) == [self.run.steps[index].id.clone()];
+        !self.recounted && *writes != LateWrites::Lose && stopped && last
     }
 
     fn rollback_began(&self, to: Option<StepId>, writes: LateWrites) -> Effect {
@@ -211,22 +227,27 @@ impl Machine {
         beyond.map(|step| step.id.clone()).collect()
     }
 
-    /// What follows when the late writes are counted, or could not be.
-    ///
-    /// # Errors
-    /// When they could not be counted or exported: the run stays where it is.
-    pub fn counted(&mut self, rows: Result<u64, String>) -> Answer {
-        let Some((to, writes)): Option<Goal> = self.counting.take() else { return Ok(Vec::new()) };
-        if self.stopping {
-            return Ok(self.next());
-        }
-        let rows = rows.map_err(|why| {
-            Refusal(format!("going back could lose what the application wrote since the switch, and {why}"))
-        })?;
-        if rows > 0 && writes == LateWrites::Keep {
-            return Ok(vec![record(Event::LateWritesFound { to, rows })]);
-        }
-        Ok(vec![self.rollback_began(to, writes)])
+    /// What follows when the late writes are counted, or could not be: the run stays where it is then, and says why.
+    pub fn counted(&mut self, rows: Result<u64, String>) -> (Vec<Effect>, Option<Refusal>) {
+        let Some((to, writes)): Option<Goal> = self.counting.take() else { return (Vec::new(), None) };
+        let on_the_way = self.run.direction != Direction::Forward;
+        let effects = match rows {
+            _ if self.stopping => self.next(),
+            Ok(1..) if writes == LateWrites::Keep => {
+                vec![record(Event::LateWritesFound { to, rows: rows.unwrap_or_default() })]
+            }
+            Ok(_) if on_the_way => {
+                self.recounted = true;
+                self.next()
+            }
+            Ok(_) => vec![self.rollback_began(to, writes)],
+            Err(why) => {
+                let why = format!("going back could lose what the application wrote since the switch, and {why}");
+                let paused = on_the_way.then(|| record(Event::Paused { until: None }));
+                return (paused.into_iter().collect(), Some(Refusal(why)));
+            }
+        };
+        (effects, None)
     }
 
     fn may_decide(&self) -> Result<(), Refusal> {

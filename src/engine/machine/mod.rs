@@ -10,12 +10,14 @@
 //! (its rules, that it was asked to stop) is in [`Machine`] beside it. What comes next is always asked of the whole state,
 //! by [`Machine::next`], never remembered: so a run goes on after a crash by the same rules by which it went on before.
 
+mod check;
 mod commands;
 mod run;
 
 pub use commands::Refusal;
 pub use run::{Direction, Process, Run, StepState};
 
+use super::command::LateWrites;
 use super::effect::{Effect, Wanted};
 use super::event::{Ended, Event, Operator};
 use super::snapshot::Question;
@@ -49,6 +51,8 @@ pub struct Machine {
     wanted_back: Option<Goal>,
     /// A rollback that waits until late writes are counted.
     counting: Option<Goal>,
+    /// Whether late writes were counted once more after the application was stopped.
+    recounted: bool,
 }
 
 impl Machine {
@@ -98,6 +102,10 @@ impl Machine {
             Event::PauseRequested {} => vec![Effect::Wish(Wanted::Pause)],
             Event::StepPaused { holding: true, .. } => vec![record(Event::Paused { until: None })],
             Event::Resumed {} => self.go_on(),
+            Event::RollbackBegan { .. } => {
+                self.recounted = false;
+                self.next()
+            }
             Event::Paused { until: Some(_) } if !self.rules.attended => vec![Effect::Finish(Ended::Until)],
             Event::LateWritesFound { .. } if !self.rules.attended => vec![Effect::Finish(Ended::Waiting)],
             Event::RunCreated(_)
@@ -157,9 +165,9 @@ impl Machine {
         if let Some(ended) = self.run.ended {
             return if self.rules.attended { Vec::new() } else { vec![Effect::Finish(ended)] };
         }
-        let next = match self.run.direction {
+        let next = match self.run.direction.clone() {
             Direction::Forward => self.forward(),
-            Direction::Back { to } => self.back(to),
+            Direction::Back { to, writes } => self.back(to, writes),
         };
         if self.run.pausing && begins_work(&next) { vec![record(Event::Paused { until: None })] } else { next }
     }
@@ -209,7 +217,7 @@ impl Machine {
         }
     }
 
-    fn back(&self, to: usize) -> Vec<Effect> {
+    fn back(&mut self, to: usize, writes: LateWrites) -> Vec<Effect> {
         let Some(index) = self.run.next_to_undo(to) else {
             return vec![record(Event::RunEnded { ended: Ended::RolledBack })];
         };
@@ -218,6 +226,10 @@ impl Machine {
         match step.status {
             Status::UndoFailed => self.failed(step.failure),
             Status::Undoing => vec![record(Event::UndoStarted { step: id })],
+            _ if self.has_to_recount(index, &writes) => {
+                let to = Some(self.run.steps[to].id.clone());
+                self.count(vec![id], to, writes)
+            }
             _ if step.has_changes() => vec![record(Event::UndoStarted { step: id })],
             _ => vec![record(Event::NothingToUndo { step: id })],
         }
@@ -254,6 +266,7 @@ fn begins_work(effects: &[Effect]) -> bool {
                 | Event::UndoStarted { .. }
                 | Event::NothingToUndo { .. }
         ),
+        Effect::CountLateWrites { .. } => true,
         _ => false,
     })
 }

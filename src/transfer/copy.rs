@@ -2,11 +2,10 @@
 
 use super::load::{Loader, freeze};
 use super::plan::{rows_of, scan_for_copy};
-use super::scan::Scanned;
 use super::session::{self, Fault, check_wish, describe, rows, run};
 use super::source::Source;
 use super::stage::{Given, Stage};
-use super::{Job, Planned, Rejected, TransferError, ledger, preconditions, sequences};
+use super::{Job, Planned, Rejected, TransferError, blame, ledger, preconditions, sequences};
 use crate::crash;
 use crate::evidence::{Evidence, Policy, TableResult};
 use crate::progress::{LogLevel, PartProgress};
@@ -33,6 +32,9 @@ pub async fn copy(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Transfer
         return Ok(evidence);
     }
     preconditions::of_role(&client, &planned.mapping).await?;
+    if planned.rejects.stopping > 0 {
+        return Err(rejected(planned.rejects.clone()));
+    }
     check_wish(job)?;
     let (source, rejected) = judged(job, &planned.mapping).await?;
     let work = Work { client: &client, job, planned, rejected: &rejected };
@@ -52,13 +54,13 @@ async fn judged(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Rejected), 
     }
     let (source, scanned) = scan_for_copy(job, mapping).await?;
     if scanned.rejected.stopping > 0 {
-        return Err(rejected(scanned));
+        return Err(rejected(scanned.rejected));
     }
     Ok((source, scanned.rejected))
 }
 
-fn rejected(scanned: Scanned) -> TransferError {
-    let Rejected { listed, total, stopping } = scanned.rejected;
+fn rejected(rejected: Rejected) -> TransferError {
+    let Rejected { listed, total, stopping } = rejected;
     let first = listed.iter().find(|reject| reject.action == Policy::Stop).map_or_else(String::new, |reject| {
         let column = reject.column.as_deref().unwrap_or("the row");
         let key = serde_json::Value::Object(reject.key.clone());
@@ -181,9 +183,24 @@ impl Work<'_> {
             "the source holds what the target refuses; everything was rolled back; listing all of it",
         );
         match scan_for_copy(self.job, &self.planned.mapping).await {
-            Ok((_, scanned)) if scanned.rejected.total > 0 => rejected(scanned),
-            Ok(_) => fault.into_error(),
+            Ok((_, scanned)) if scanned.rejected.total > 0 => rejected(scanned.rejected),
+            Ok(_) => self.blame(fault).await,
             Err(error) => error,
+        }
+    }
+}
+
+impl Work<'_> {
+    /// The source's own keys hold, so the server judged by something that only it knows. With rows left out its line numbers are not
+    /// the source's.
+    async fn blame(&self, fault: Fault) -> TransferError {
+        let found = match self.rejected.total {
+            0 => blame::find(&fault, &self.planned.mapping, self.job.source).await,
+            _ => Ok(None),
+        };
+        match found {
+            Ok(Some(reject)) => rejected(Rejected { listed: vec![reject], total: 1, stopping: 1 }),
+            _ => fault.into_error(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Usable alone, with no runbook around it. [`decide`] pairs the tables, [`plan`] reads the whole source once and says
 //! what would happen, [`copy`] does it in one transaction. [`saved`] keeps what the target held before.
 
+mod blame;
 mod breaks;
 mod checks;
 mod copy;

@@ -116,10 +116,9 @@ impl TablePass<'_> {
             }
             if kept == Kept::Skipped {
                 mark(self.scratch, self.number, stats.rows, Policy::SkipRow, &[])?;
-            } else {
-                self.keys.write(&encoder, &chunk[tuple..], stats.rows)?;
-                positions.push((tuple, stats.rows));
             }
+            self.keys.write(&encoder, &chunk[tuple..], stats.rows)?;
+            positions.push((tuple, stats.rows));
             stats.rows += 1;
             if chunk.len() >= CHUNK {
                 bytes += chunk.len() as u64;

@@ -50,7 +50,10 @@ impl World {
     pub fn of(sqlite: &str, postgres: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("source.sqlite");
-        rusqlite::Connection::open(&path).unwrap().execute_batch(sqlite).unwrap();
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .execute_batch(&format!("pragma foreign_keys = off; {sqlite}"))
+            .unwrap();
         let url = support::database();
         support::psql(&url, postgres);
         Self::new(&path, &url)

@@ -5,5 +5,7 @@
 mod support;
 
 mod fixture;
+mod mismatch;
 mod real_data;
 mod target_as_before;
+mod unusual;

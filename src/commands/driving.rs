@@ -125,13 +125,16 @@ async fn leave(mut driving: tokio::task::JoinHandle<Ending>) {
 
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Opens the screen. What it showed is gone with it, so the end is told in lines as well.
+/// Opens the screen. A run that has not begun waits there for the operator, who wants to see first what would be done. What the
+/// screen showed is gone with it, so the end is told in lines as well.
 async fn on_screen(
     handle: &crate::engine::Handle,
     first: Command,
     manner: &Manner,
 ) -> Result<(Arc<Snapshot>, Ending), Stop> {
-    handle.send(first);
+    if first != Command::Start || handle.snapshot().state != crate::engine::snapshot::RunState::Ready {
+        handle.send(first);
+    }
     let options = crate::tui::Options { mouse: manner.mouse, read_only: false };
     crate::tui::run(handle.clone(), options).await.map_err(|error| Stop::failed(error.to_string()))?;
     let ending = handle.finished().await;

@@ -24,6 +24,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// The shortest time between two frames: thirty a second.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// The same for a frame that answers a key: nobody waits for a key to be seen, and a pasted page does not draw a thousand frames.
+const ANSWER: Duration = Duration::from_millis(8);
+
 /// How long a stop by the shell may take to arrive; without job control it never does.
 const STOPS_WITHIN: Duration = Duration::from_millis(300);
 
@@ -42,6 +45,7 @@ pub(super) struct Screen {
     signals: Signals,
     drawn: Instant,
     dirty: bool,
+    answers: bool,
     options: Options,
     guard: Guard,
 }
@@ -75,13 +79,25 @@ impl Screen {
         let snapshots = handle.snapshots();
         let events = Some(EventStream::new());
         let drawn = Instant::now() - FRAME;
-        Ok(Self { app, handle, snapshots, terminal, events, signals, drawn, dirty: true, options, guard })
+        Ok(Self {
+            app,
+            handle,
+            snapshots,
+            terminal,
+            events,
+            signals,
+            drawn,
+            dirty: true,
+            answers: false,
+            options,
+            guard,
+        })
     }
 
     /// Shows the run until something ends it.
     pub(super) async fn show(mut self) -> Result<Left, TuiError> {
         loop {
-            if self.dirty && self.drawn.elapsed() >= FRAME {
+            if self.dirty && Instant::now() >= self.due() {
                 self.draw()?;
             }
             match self.wait().await {
@@ -105,6 +121,7 @@ impl Screen {
 
     async fn wait(&mut self) -> Woken {
         let ticks = self.app.wants_clock();
+        let due = self.due();
         let gone = self.snapshots.has_changed().is_err();
         let event = async {
             match &mut self.events {
@@ -126,9 +143,14 @@ impl Screen {
             changed = self.snapshots.changed(), if !gone => {
                 if changed.is_ok() { Woken::Snapshot } else { Woken::EngineGone }
             }
-            () = sleep_until(self.drawn + FRAME), if self.dirty => Woken::Frame,
+            () = sleep_until(due), if self.dirty => Woken::Frame,
             () = sleep(TICK), if ticks => Woken::Tick,
         }
+    }
+
+    /// When the next frame may be drawn.
+    fn due(&self) -> Instant {
+        self.drawn + if self.answers { ANSWER } else { FRAME }
     }
 
     fn newest(&mut self) {
@@ -154,12 +176,12 @@ impl Screen {
         self.terminal.draw(|frame| self.app.draw(frame)).map_err(drawing)?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate).map_err(drawing)?;
         self.drawn = Instant::now();
-        self.dirty = false;
+        (self.dirty, self.answers) = (false, false);
         Ok(())
     }
 
     async fn event(&mut self, event: Event) -> Result<Option<Left>, TuiError> {
-        self.dirty = true;
+        (self.dirty, self.answers) = (true, true);
         let intents = match event {
             Event::Key(key) => self.app.on_key(key),
             Event::Mouse(mouse) => {
@@ -202,7 +224,10 @@ impl Screen {
 
     fn clear(&mut self) -> Result<(), TuiError> {
         self.dirty = true;
-        self.terminal.clear().map_err(|error| TuiError::Io("clearing", error))
+        // Not `Terminal::clear`, which asks the terminal where its cursor is and fails where the answer does not come.
+        let clearing = |error| TuiError::Io("clearing", error);
+        let size = self.terminal.size().map_err(clearing)?;
+        self.terminal.resize(size.into()).map_err(clearing)
     }
 
     /// Gives the terminal to the shell and stops the whole job, as the shell expects; comes back with `fg`.

@@ -189,6 +189,14 @@ pub fn vast() -> Snapshot {
     snapshot
 }
 
+/// A copy of many tables, all of them at work.
+pub fn many(tables: u64) -> Snapshot {
+    let mut snapshot = copying();
+    snapshot.steps[6].parts =
+        (0..tables).map(|index| part(&format!("public.table_{index:04}"), 10_000 + index, 1_000_000)).collect();
+    snapshot
+}
+
 /// A step failed.
 pub fn failed() -> Snapshot {
     let mut snapshot = fresh();

@@ -169,3 +169,15 @@ fn a_terminal_that_is_too_small_says_so() {
         assert!(drawn.starts_with(['c', '…']), "{drawn}");
     }
 }
+
+/// Not a limit but a look: frames of 500 tables, unoptimised; `cargo bench` has the figures that count.
+#[test]
+fn a_frame_of_many_tables() {
+    let mut app = app(fixture::many(500));
+    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        terminal.draw(|frame| app.draw(frame)).unwrap();
+    }
+    println!("a frame of 500 tables at 200x60: {:.1} ms", begun.elapsed().as_secs_f64() * 50.0);
+}

@@ -54,6 +54,7 @@ impl Driver {
     }
 
     async fn next_input(&mut self, tick: &mut tokio::time::Interval) -> Input {
+        let at_work = self.work.is_some(); // a run that only waits has nothing new to tell
         let work = async {
             match &mut self.work {
                 Some(work) => tokio::select! {
@@ -82,7 +83,7 @@ impl Driver {
             input = work => input,
             input = claim => input,
             input = inquiry => input,
-            _ = tick.tick() => Input::Tick,
+            _ = tick.tick(), if at_work => Input::Tick,
         }
     }
 

@@ -7,9 +7,13 @@ use std::collections::HashMap;
 /// Seconds over which a rate is taken; shorter ones jump, longer ones lie.
 const SPAN: f64 = 4.0;
 
+/// Seconds between two looks; snapshots come more often than a rate changes.
+const LOOK: f64 = 0.25;
+
 /// Rates of the parts at work.
 #[derive(Debug, Default)]
 pub(in crate::tui) struct Rates {
+    looked: Option<Timestamp>,
     parts: HashMap<(String, String), Part>,
 }
 
@@ -24,6 +28,10 @@ impl Rates {
     /// Takes note of a snapshot. Parts that ended are forgotten.
     pub(super) fn observe(&mut self, snapshot: &Snapshot) {
         let Some(now) = snapshot.now else { return };
+        if self.looked.is_some_and(|before| now.duration_since(before).as_secs_f64().abs() < LOOK) {
+            return;
+        }
+        self.looked = Some(now);
         let mut before = std::mem::take(&mut self.parts);
         for step in snapshot.steps.iter().filter(|step| super::figures::is_busy(step.status)) {
             for part in step.parts.iter().filter(|part| !part.finished) {

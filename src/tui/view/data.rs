@@ -67,7 +67,10 @@ fn table_line(table: &TableCounts, schema: usize, columns: usize, figures: usize
         (None, true) => ("·", theme.dim, "       "),
         (None, false) => ("·", theme.warn, "       "),
     };
-    let left = vec![Span::styled(format!("{sign} "), style), Span::raw(words::unqualified(&table.table, schema))];
+    let left = vec![
+        Span::styled(format!("{sign} "), style),
+        Span::raw(text::visible(words::unqualified(&table.table, schema))),
+    ];
     let counts = format!(
         "{} ▸ {}",
         text::pad_start(&format::count(table.source), figures),

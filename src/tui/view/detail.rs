@@ -11,6 +11,9 @@ use ratatui::text::{Line, Span};
 /// What stands before the bar of the whole.
 const IN_ALL: &str = "in all   ";
 
+/// Parts at work that are listed: more than there are connections.
+const AT_WORK: usize = 64;
+
 /// Finished parts that are listed while others are at work.
 const FINISHED: usize = 6;
 
@@ -121,17 +124,21 @@ fn progress(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
     let (finished, at_work): (Vec<&PartProgress>, Vec<&PartProgress>) =
         step.parts.iter().partition(|part| part.finished);
     let begun = at_work.iter().filter(|part| part.done > 0 || part.total.is_none());
-    lines.extend(begun.map(|part| part_line(part, &step.id, &app.rates, &layout, theme)));
+    lines.extend(begun.take(AT_WORK).map(|part| part_line(part, &step.id, &app.rates, &layout, theme)));
     let shown = if is_busy(step.status) { FINISHED } else { finished.len() };
     lines.extend(finished.iter().rev().take(shown).map(|part| part_line(part, &step.id, &app.rates, &layout, theme)));
     let to_come = at_work.iter().filter(|part| part.done == 0 && part.total.is_some()).count();
-    let hidden = finished.len().saturating_sub(shown);
-    let rest = match (hidden, to_come) {
-        (0, 0) => return lines,
-        (0, to_come) => format!("{to_come} to come"),
-        (hidden, 0) => format!("+ {hidden} done"),
-        (hidden, to_come) => format!("+ {hidden} done, {to_come} to come"),
-    };
+    let counts = [
+        (finished.len().saturating_sub(shown), "more done"),
+        ((at_work.len() - to_come).saturating_sub(AT_WORK), "more at work"),
+        (to_come, "to come"),
+    ];
+    let rest: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    if rest.is_empty() {
+        return lines;
+    }
+    let rest = format!("+ {}", rest.join(", "));
     lines.push(Line::styled(rest, theme.dim));
     lines
 }
@@ -194,7 +201,7 @@ impl Layout {
     fn of(step: &StepView, columns: usize) -> Self {
         let schema = words::shared_schema(step.parts.iter().map(|part| part.part.as_str()));
         let longest =
-            step.parts.iter().map(|part| text::width(&words::unqualified(&part.part, schema))).max().unwrap_or(0);
+            step.parts.iter().map(|part| text::width(words::unqualified(&part.part, schema))).max().unwrap_or(0);
         let counts = if columns < 44 { 0 } else { 17 };
         let rate = columns >= 84;
         let fixed = counts + 8 + if rate { 26 } else { 0 };
@@ -205,8 +212,10 @@ impl Layout {
 }
 
 fn part_line(part: &PartProgress, step: &str, rates: &Rates, layout: &Layout, theme: &Theme) -> Line<'static> {
-    let mut spans =
-        vec![Span::raw(text::pad(&words::unqualified(&part.part, layout.schema), layout.name)), Span::raw(" ")];
+    let mut spans = vec![
+        Span::raw(text::pad(&text::visible(words::unqualified(&part.part, layout.schema)), layout.name)),
+        Span::raw(" "),
+    ];
     let (share, counts) = match (part.finished, part.total) {
         (true, _) => {
             spans.extend(bar::progress(1, 1, layout.bar, theme));

@@ -76,7 +76,7 @@ fn largest(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> 
     lines.extend(tables.iter().take(6).map(|table| {
         let equal = table.digest_target.is_some() && table.digest_source == table.digest_target;
         let (sign, style) = if equal { ("✓ ", theme.good) } else { ("✗ ", theme.bad) };
-        let name = Span::raw(words::unqualified(&table.table, schema));
+        let name = Span::raw(text::visible(words::unqualified(&table.table, schema)));
         let rows = format!("{} rows", format::exact(table.rows_loaded));
         text::spread(vec![Span::styled(sign, style), name], vec![Span::styled(rows, theme.dim)], columns)
     }));

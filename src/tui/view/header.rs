@@ -1,6 +1,7 @@
 //! The two lines that never go away: what goes where, in which place, how it stands; the tabs, and how long the service is down.
 
 use super::{Theme, put, words};
+use crate::engine::snapshot::RunState;
 use crate::tui::app::{App, Figures, View};
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
@@ -20,7 +21,7 @@ fn first(app: &App, columns: usize, style: Style) -> Line<'static> {
     let figures = Figures::new(run, app.now);
     let (sign, state) = words::state(run.state);
     let mut right = format!("{sign} {state}");
-    if let Some(elapsed) = figures.elapsed() {
+    if let Some(elapsed) = figures.elapsed().filter(|_| run.state != RunState::Ready) {
         right.push_str(&format!("  {}", format::clock(elapsed)));
     }
     right.push(' ');

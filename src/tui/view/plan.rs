@@ -93,8 +93,10 @@ fn entry_line(
         }
         PlanEntry::Table(table, loudness) => {
             let (sign, style) = sign(*loudness, theme);
-            let left =
-                vec![Span::styled(format!("{sign} "), style), Span::raw(words::unqualified(&table.table, schema))];
+            let left = vec![
+                Span::styled(format!("{sign} "), style),
+                Span::raw(text::visible(words::unqualified(&table.table, schema))),
+            ];
             text::spread(left, vec![Span::styled(format::count(table.rows), theme.dim)], columns)
         }
     }

@@ -91,9 +91,8 @@ pub(super) fn shared_schema<'a>(tables: impl Iterator<Item = &'a str>) -> usize 
 }
 
 /// A table's name without the schema that all share. Names without a schema stay.
-pub(super) fn unqualified(table: &str, schema: usize) -> String {
-    let rest = if table.contains('.') { table.get(schema..).unwrap_or(table) } else { table };
-    text::visible(rest)
+pub(super) fn unqualified(table: &str, schema: usize) -> &str {
+    if table.contains('.') { table.get(schema..).unwrap_or(table) } else { table }
 }
 
 /// A row's key as it is read: `id=7`.

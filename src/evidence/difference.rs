@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 pub struct Difference {
     /// Schema-qualified name on the target.
     pub table: String,
-    /// The row's key; the whole row's digest under `row` where the table has no key.
+    /// The row's key; where the table has no key, the whole row's digest under `row`, and under `count` how many equal rows
+    /// this stands for, if more than one.
     pub key: Key,
     /// In which way.
     pub kind: DifferenceKind,
-    /// The cells that differ; empty for missing and extra rows.
+    /// The cells that differ; empty for missing and extra rows, unless the table has no key to find them by: then all cells.
     pub columns: Vec<CellDifference>,
 }
 

@@ -109,3 +109,44 @@ pub(crate) fn cells(row: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
         Some((length >= 0).then_some(cell))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream() -> Vec<u8> {
+        let mut stream = [SIGNATURE, &[0; 8]].concat();
+        stream.extend_from_slice(&[0, 2, 0, 0, 0, 1, b'x', 255, 255, 255, 255]);
+        stream.extend_from_slice(&[0, 1, 0, 0, 0, 0]);
+        stream.extend_from_slice(&[255, 255]);
+        stream
+    }
+
+    fn read(pieces: impl Iterator<Item = Vec<u8>>) -> Result<Vec<Vec<Option<Vec<u8>>>>, BadStream> {
+        let mut reader = CopyStream::default();
+        let mut rows = Vec::new();
+        for piece in pieces {
+            reader.feed(Bytes::from(piece));
+            while let Some(row) = reader.row()? {
+                rows.push(cells(&row).map(|cell| cell.map(<[u8]>::to_vec)).collect());
+            }
+        }
+        reader.end().map(|()| rows)
+    }
+
+    #[test]
+    fn rows_are_the_same_however_the_stream_is_cut() {
+        let expected = Ok(vec![vec![Some(b"x".to_vec()), None], vec![Some(Vec::new())]]);
+        for size in 1..=stream().len() {
+            assert_eq!(read(stream().chunks(size).map(<[u8]>::to_vec)), expected, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_no_copy_is_refused() {
+        for length in 0..stream().len() {
+            assert_eq!(read([stream()[..length].to_vec()].into_iter()), Err(BadStream::Short), "{length} bytes");
+        }
+        assert_eq!(read([b"no binary COPY at all".to_vec()].into_iter()), Err(BadStream::Signature));
+    }
+}

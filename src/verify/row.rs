@@ -1,6 +1,7 @@
 //! One row of either side, in canonical form.
 
 use crate::digest::{RowHash, RowHasher};
+use bytes::Bytes;
 use std::ops::Range;
 
 /// A row whose buffer is used again for the next one. The only row of its side that is held.
@@ -17,6 +18,8 @@ pub(crate) struct Row {
 enum Cell {
     Null,
     Value(Range<usize>),
+    /// A large cell, left where it came in.
+    Shared(Bytes),
     /// A source cell that its column cannot hold: the raw bytes, which equal no value.
     Misfit(Range<usize>),
 }
@@ -64,6 +67,11 @@ impl Row {
         Ok(())
     }
 
+    /// Adds a large cell whose canonical bytes are at hand, without taking a copy.
+    pub(crate) fn shared(&mut self, bytes: Bytes) {
+        self.cells.push(Cell::Shared(bytes));
+    }
+
     /// Adds a cell that its column cannot hold.
     pub(crate) fn misfit(&mut self, raw: &str, reason: String) {
         let start = self.bytes.len();
@@ -98,6 +106,7 @@ impl Row {
     pub(crate) fn view(&self, column: usize) -> View<'_> {
         match self.cells.get(column) {
             Some(Cell::Value(range)) => View::Value(&self.bytes[range.clone()]),
+            Some(Cell::Shared(bytes)) => View::Value(bytes),
             Some(Cell::Misfit(range)) => {
                 let reason = self.misfits.iter().find(|(at, _)| *at == column).map_or("", |(_, reason)| reason);
                 View::Misfit { raw: &self.bytes[range.clone()], reason }

@@ -83,7 +83,8 @@ fn numbers() -> Vec<(i64, f64)> {
     for _ in 0..3000 {
         let bits = random.rng().next_u64();
         let integer = (bits >> (bits % 60)) as i64;
-        let real = if bits.is_multiple_of(2) { f64::from_bits(random.rng().next_u64()) } else { integer as f64 / 1000.0 };
+        let real =
+            if bits.is_multiple_of(2) { f64::from_bits(random.rng().next_u64()) } else { integer as f64 / 1000.0 };
         numbers.push((integer, if real.is_nan() { 0.25 } else { real }));
     }
     numbers

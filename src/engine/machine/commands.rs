@@ -22,6 +22,9 @@ impl Machine {
     /// # Errors
     /// When it cannot be obeyed now; nothing is changed then.
     pub fn command(&mut self, command: &Command) -> Answer {
+        if self.counting.is_some() && *command != Command::Quit {
+            return refused("what going back would lose is being counted; ask again when it is known");
+        }
         match command {
             Command::Start => self.start(),
             Command::Approve { step, typed, remark } => self.approve(step, typed.as_deref(), remark.as_deref()),
@@ -169,7 +172,7 @@ impl Machine {
         let Some(goal) = self.run.index_of_goal(to.as_ref()) else {
             return Err(to.as_ref().map_or_else(|| Refusal("the run has no steps".to_owned()), unknown));
         };
-        if self.counting.is_some() || self.wanted_back.is_some() {
+        if self.wanted_back.is_some() {
             return refused("going back has been asked for already");
         }
         if !self.run.may_turn_back(to.as_ref()) {
@@ -274,7 +277,8 @@ impl Machine {
 
     fn quit(&mut self) -> Vec<Effect> {
         self.stopping = true;
-        if self.run.at_work.is_some() { vec![Effect::Wish(Wanted::Stop)] } else { self.next() }
+        let busy = self.run.at_work.is_some() || self.counting.is_some();
+        if busy { vec![Effect::Wish(Wanted::Stop)] } else { self.next() }
     }
 }
 

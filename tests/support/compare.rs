@@ -59,3 +59,14 @@ pub fn differing(one: &BTreeMap<String, String>, two: &BTreeMap<String, String>)
         .map(|name| format!("{name}: {:?} and {:?}", one.get(name), two.get(name)))
         .collect()
 }
+
+/// Where two texts part, with the lines around it; none when they are equal.
+pub fn first_difference(expected: &str, found: &str) -> Option<String> {
+    if expected == found {
+        return None;
+    }
+    let parting = expected.lines().zip(found.lines()).position(|(one, two)| one != two);
+    let line = parting.unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
+    let around = |text: &str| text.lines().skip(line.saturating_sub(3)).take(7).collect::<Vec<_>>().join("\n  ");
+    Some(format!("line {line}, expected:\n  {}\nfound:\n  {}", around(expected), around(found)))
+}

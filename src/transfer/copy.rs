@@ -4,12 +4,12 @@ use super::load::{Loader, freeze};
 use super::plan::{rows_of, scan_for_copy};
 use super::session::{self, Fault, check_wish, describe, rows, run};
 use super::source::Source;
-use super::stage::{Given, Stage};
+use super::stage::{Filled, Given, Stage};
 use super::{Job, Planned, Rejected, TransferError, blame, ledger, preconditions, sequences};
 use crate::crash;
 use crate::evidence::{Evidence, Policy, TableResult};
 use crate::progress::{LogLevel, PartProgress};
-use crate::schema::{Mapping, TargetTable};
+use crate::schema::{Mapping, TableMapping, TargetColumn};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -59,6 +59,13 @@ async fn judged(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Rejected), 
     Ok((source, scanned.rejected))
 }
 
+/// A `tsvector` column that the source does not bring along is left to its trigger.
+fn filled((table, rows): (&TableMapping, u64)) -> Filled<'_> {
+    let loaded = |name: &str| table.columns.iter().any(|column| column.target.name == name);
+    let by_trigger = |column: &TargetColumn| column.ty.name == "tsvector" && !column.generated && !loaded(&column.name);
+    Filled { table: &table.target, rows, search_by_trigger: table.target.columns.iter().any(by_trigger) }
+}
+
 fn rejected(rejected: Rejected) -> TransferError {
     let Rejected { listed, total, stopping } = rejected;
     let first = listed.iter().find(|reject| reject.action == Policy::Stop).map_or_else(String::new, |reject| {
@@ -84,8 +91,9 @@ struct Work<'a> {
 impl Work<'_> {
     async fn transact(&self, source: Source) -> Result<Evidence, Fault> {
         let mapping = &self.planned.mapping;
-        let targets: Vec<TargetTable> = mapping.tables.iter().map(|table| table.target.clone()).collect();
-        let stage = Stage::begin(self.client, self.job, &targets, &rows_of(&self.planned.report.tables)).await?;
+        let filled: Vec<Filled<'_>> =
+            mapping.tables.iter().zip(rows_of(&self.planned.report.tables)).map(filled).collect();
+        let stage = Stage::begin(self.client, self.job, &filled).await?;
         ledger::create(self.client, self.job).await?;
         stage.clear(self.client, self.job).await?;
         let tables = self.load(source).await?;

@@ -8,7 +8,7 @@ use super::session::{Fault, get, rows};
 use super::source::{Source, blocking};
 use super::surroundings::{ForeignKey, foreign_keys, unique_keys};
 use super::{Job, Planned, TransferError};
-use crate::evidence::{ColumnPlan, Severity, TablePlan, Warning};
+use crate::evidence::{ColumnPlan, IntervalUnit, Severity, TablePlan, Warning};
 use crate::runbook::ZonePolicy;
 use crate::schema::{ColumnMapping, Mapping, TableMapping};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
         intervals.get(&(table.target.label(), column.target.name.clone())).cloned()
     };
     if scannable {
-        let (_, scanned) = scan(job, &client, &planned.mapping, &foreign_keys, source).await?;
+        let (_, scanned) = scan(job, &client, &settled(&planned.mapping), &foreign_keys, source).await?;
         describe(&mut planned, &scanned, &verdict);
         planned.rejects = scanned.rejected;
     }
@@ -46,6 +46,16 @@ pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
     }
     outside_keys(&mut planned, &foreign_keys);
     Ok(planned)
+}
+
+/// With some unit where none is decided yet: the problem is told already, and not again for each cell.
+fn settled(mapping: &Mapping) -> Mapping {
+    let mut mapping = mapping.clone();
+    for column in mapping.tables.iter_mut().flat_map(|table| &mut table.columns) {
+        column.rules.unit.get_or_insert(IntervalUnit::Us);
+        column.rules.epoch.get_or_insert(IntervalUnit::S);
+    }
+    mapping
 }
 
 /// The pass itself; the source comes back with the refused rows.

@@ -4,7 +4,7 @@
 //! foreign keys and triggers off and back, in one transaction.
 
 use super::session::{self, Fault, get, literal, rows, run};
-use super::stage::{Given, Stage, change};
+use super::stage::{Filled, Given, Stage, change};
 use super::surroundings::{Standing, standings};
 use super::{Job, SequenceState, TransferError, ledger, preconditions, run_schema, sequences, takeoff};
 use crate::connect::postgres::Address;
@@ -231,8 +231,9 @@ pub async fn restore(job: &Job<'_>, saved: &Saved) -> Result<(), TransferError> 
 }
 
 async fn restore_in_one(client: &Client, job: &Job<'_>, saved: &Saved, tables: &[TargetTable]) -> Result<(), Fault> {
-    let rows: Vec<u64> = saved.tables.iter().map(|table| table.rows).collect();
-    let stage = Stage::begin(client, job, tables, &rows).await?;
+    let filled: Vec<Filled<'_>> =
+        tables.iter().zip(&saved.tables).map(|(table, known)| whole(table, known.rows)).collect();
+    let stage = Stage::begin(client, job, &filled).await?;
     verify(client, saved, tables).await?;
     stage.clear(client, job).await?;
     for (known, table) in saved.tables.iter().zip(tables).filter(|(known, _)| known.rows > 0) {
@@ -247,6 +248,11 @@ async fn restore_in_one(client: &Client, job: &Job<'_>, saved: &Saved, tables: &
         crash::point("transfer.restore.after");
     }
     finish(client, job, &stage, &saved.sequences).await
+}
+
+/// Saved rows bring all columns along.
+fn whole(table: &TargetTable, rows: u64) -> Filled<'_> {
+    Filled { table, rows, search_by_trigger: false }
 }
 
 async fn finish(client: &Client, job: &Job<'_>, stage: &Stage, sequences: &[SequenceState]) -> Result<(), Fault> {
@@ -267,9 +273,9 @@ async fn finish(client: &Client, job: &Job<'_>, stage: &Stage, sequences: &[Sequ
 pub async fn empty(job: &Job<'_>, mapping: &Mapping, sequences: &[SequenceState]) -> Result<(), TransferError> {
     let client = session::open(job, "copy").await?;
     preconditions::end_earlier(&client, job).await?;
-    let tables: Vec<TargetTable> = mapping.tables.iter().map(|table| table.target.clone()).collect();
     let emptied = async {
-        let stage = Stage::begin(&client, job, &tables, &vec![0; tables.len()]).await?;
+        let filled: Vec<Filled<'_>> = mapping.tables.iter().map(|table| whole(&table.target, 0)).collect();
+        let stage = Stage::begin(&client, job, &filled).await?;
         stage.clear(&client, job).await?;
         finish(&client, job, &stage, sequences).await
     };

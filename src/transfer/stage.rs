@@ -25,6 +25,16 @@ pub(super) enum Given {
     Former,
 }
 
+/// A table that is to be emptied and filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filled<'a> {
+    pub(super) table: &'a TargetTable,
+    /// How many rows will come.
+    pub(super) rows: u64,
+    /// Whether a `tsvector` column is left to its trigger, since no rows bring it along.
+    pub(super) search_by_trigger: bool,
+}
+
 /// What stands around the loaded tables, as it was before.
 pub(super) struct Stage {
     truncate: String,
@@ -36,42 +46,33 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Begins the transaction with all tables locked, and reads what stands there; nobody can change it any more.
-    pub(super) async fn begin(
-        client: &Client,
-        job: &Job<'_>,
-        targets: &[TargetTable],
-        rows: &[u64],
-    ) -> Result<Self, Fault> {
-        let tables: Vec<u32> = targets.iter().map(|table| table.oid).collect();
+    pub(super) async fn begin(client: &Client, job: &Job<'_>, filled: &[Filled<'_>]) -> Result<Self, Fault> {
+        let tables: Vec<u32> = filled.iter().map(|one| one.table.oid).collect();
         let known = foreign_keys(client, &tables).await?;
         let outside = known.iter().filter(|key| !tables.contains(&key.child)).map(|key| key.child_name.clone());
-        let locked: Vec<String> = targets.iter().map(only).chain(outside).collect();
+        let locked: Vec<String> = filled.iter().map(|one| only(one.table)).chain(outside).collect();
         locks::begin_with(client, job, &locked).await?;
-        let large: Vec<u32> = targets
-            .iter()
-            .zip(rows)
-            .filter(|(table, rows)| **rows >= LARGE && !table.partitioned)
-            .map(|(table, _)| table.oid)
-            .collect();
-        let stage = Self::read(client, targets, &tables, &large).await?;
+        let stage = Self::read(client, filled, &tables).await?;
         stage.refuse_outside(client, &tables).await?;
         Ok(stage)
     }
 
-    async fn read(client: &Client, targets: &[TargetTable], tables: &[u32], large: &[u32]) -> Result<Self, Fault> {
+    async fn read(client: &Client, filled: &[Filled<'_>], tables: &[u32]) -> Result<Self, Fault> {
+        let large = |one: &&Filled<'_>| one.rows >= LARGE && !one.table.partitioned;
+        let large: Vec<u32> = filled.iter().filter(large).map(|one| one.table.oid).collect();
+        let searching = |root: u32| filled.iter().any(|one| one.table.oid == root && one.search_by_trigger);
         // With an empty search path the server writes every name with its schema.
         run(client, "fixing the search path", SAVE_PATH).await?;
         let keys = foreign_keys(client, tables).await?;
         let triggers = triggers(client, tables).await?;
-        let indexes = secondary_indexes(client, large).await?;
+        let indexes = secondary_indexes(client, &large).await?;
         let secured = standings(client, tables).await?;
         run(client, "giving the search path back", RESTORE_PATH).await?;
-        let truncate = targets.iter().map(only).collect::<Vec<_>>().join(", ");
         Ok(Self {
-            truncate,
+            truncate: filled.iter().map(|one| only(one.table)).collect::<Vec<_>>().join(", "),
             // A parent that is not loaded stays as it is, and its children are checked row by row.
             keys: keys.into_iter().filter(|key| tables.contains(&key.parent)).collect(),
-            triggers: triggers.into_iter().filter(|trigger| !trigger.fills_search).collect(),
+            triggers: triggers.into_iter().filter(|one| !(one.fills_search && searching(one.root))).collect(),
             indexes,
             secured: secured.into_iter().filter(|standing| standing.forced_security).collect(),
         })

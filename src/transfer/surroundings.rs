@@ -91,6 +91,8 @@ pub(super) struct Trigger {
     pub(super) name: String,
     /// Whether it is `ENABLE ALWAYS` and not plainly enabled.
     pub(super) always: bool,
+    /// The table's oid, or its root's where it is a partition.
+    pub(super) root: u32,
     /// Whether it is a BEFORE INSERT trigger of a row in a table that has a `tsvector` column.
     pub(super) fills_search: bool,
 }
@@ -100,7 +102,8 @@ const TRIGGERS: &str = "
 SELECT t.tgrelid::regclass::text, t.tgname::text, t.tgenabled = 'A',
   (t.tgtype & 7) = 7 AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = t.tgrelid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-      AND a.atttypid = 'pg_catalog.tsvector'::regtype)
+      AND a.atttypid = 'pg_catalog.tsvector'::regtype),
+  coalesce(pg_catalog.pg_partition_root(t.tgrelid), t.tgrelid)::oid
 FROM pg_catalog.pg_trigger t
 WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
   AND t.tgrelid IN (SELECT p.relid FROM unnest($1::oid[]) r(oid), LATERAL pg_catalog.pg_partition_tree(r.oid) p
@@ -110,7 +113,13 @@ ORDER BY t.oid";
 pub(super) async fn triggers(client: &Client, tables: &[u32]) -> Result<Vec<Trigger>, Fault> {
     let found = rows(client, "reading triggers", TRIGGERS, &[&tables]).await?;
     let read = |row| -> Result<Trigger, TransferError> {
-        Ok(Trigger { table: get(row, 0)?, name: get(row, 1)?, always: get(row, 2)?, fills_search: get(row, 3)? })
+        Ok(Trigger {
+            table: get(row, 0)?,
+            name: get(row, 1)?,
+            always: get(row, 2)?,
+            fills_search: get(row, 3)?,
+            root: get(row, 4)?,
+        })
     };
     Ok(found.iter().map(read).collect::<Result<_, _>>()?)
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod fixture;
+mod losses;
 mod mismatch;
 mod real_data;
 mod target_as_before;

@@ -1,8 +1,8 @@
 //! From a SQLite value to the canonical bytes that its target column must hold.
 //!
 //! The second opinion behind every digest: written apart from `transfer::encode`, plainly, one file per family of types, and
-//! sharing with it nothing but the layout of the canonical bytes. Where both are wrong in the same way, the oracle of
-//! `tests/verify_decode.rs` (PostgreSQL's own input) has to notice.
+//! sharing with it nothing but the layout of the canonical bytes. `tests/verify_decode.rs` holds the two against each other;
+//! `tests/encode.rs` holds the encoder against PostgreSQL's own input, so that both cannot be wrong in the same way unseen.
 
 mod array;
 mod bytes;

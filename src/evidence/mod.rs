@@ -8,6 +8,7 @@ mod interval;
 mod outcome;
 mod plan;
 mod reject;
+mod repair;
 mod table;
 
 pub use difference::{CellDifference, Difference, DifferenceKind};
@@ -15,6 +16,7 @@ pub use interval::{Bucket, IntervalEvidence, IntervalUnit, UnitHistogram};
 pub use outcome::{Checkpoint, Description, FailureKind, Outcome};
 pub use plan::{ColumnPlan, LevelComparison, Misfit, PlanReport, Problem, Severity, StorageCounts, TablePlan, Warning};
 pub use reject::{Policy, Reject, StorageClass};
+pub use repair::{ColumnRepair, ValueRepair};
 pub use table::{Key, TableResult};
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,9 @@ pub struct Evidence {
     /// What was checked one by one: preflight's questions, verify's sequences and constraints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// What `repair-intervals` found per column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<ColumnRepair>,
 }
 
 impl Evidence {

@@ -8,7 +8,7 @@ use crate::schema::quote;
 use tokio_postgres::Client;
 
 /// The entry of an atomic copy.
-const COPY: &str = "copy";
+pub(super) const COPY: &str = "copy";
 
 /// Makes the run's schema and the ledger; inside the transaction that will write it, so that a rollback leaves neither.
 pub(super) async fn create(client: &Client, job: &Job<'_>) -> Result<(), Fault> {

@@ -152,14 +152,14 @@ impl TableWork {
 }
 
 /// How the server's end of the channel ended badly.
-enum Sent {
+pub(super) enum Sent {
     Refused(tokio_postgres::Error),
     /// The thread halted before the end; the COPY was given up.
     Halted,
     Stopped,
 }
 
-async fn pump(client: &Client, sql: &str, mut receiver: mpsc::Receiver<Piece>) -> Result<u64, Sent> {
+pub(super) async fn pump(client: &Client, sql: &str, mut receiver: mpsc::Receiver<Piece>) -> Result<u64, Sent> {
     let sink = client.copy_in::<_, Bytes>(sql).await.map_err(Sent::Refused)?;
     tokio::pin!(sink);
     loop {

@@ -27,8 +27,21 @@ FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY (pg_catalog.pg_blocking_pid
 /// # Errors
 /// [`TransferError::Refused`] with the blockers' names.
 pub(super) async fn begin_with(client: &Client, job: &Job<'_>, tables: &[String]) -> Result<(), Fault> {
+    begin_in_mode(client, job, tables, "ACCESS EXCLUSIVE").await
+}
+
+/// The same in another mode: `SHARE ROW EXCLUSIVE` keeps writers out and lets readers in.
+///
+/// # Errors
+/// [`TransferError::Refused`] with the blockers' names.
+pub(super) async fn begin_in_mode(
+    client: &Client,
+    job: &Job<'_>,
+    tables: &[String],
+    mode: &str,
+) -> Result<(), Fault> {
     let since = Instant::now();
-    let sql = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
+    let sql = format!("LOCK TABLE {} IN {mode} MODE", tables.join(", "));
     let mut blockers = String::new();
     loop {
         run(client, "beginning the transaction", "BEGIN").await?;

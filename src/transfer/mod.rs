@@ -18,6 +18,7 @@ mod plan;
 mod preconditions;
 mod produce;
 mod rejects;
+pub mod repair;
 mod rows;
 pub mod saved;
 mod scan;

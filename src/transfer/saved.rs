@@ -293,8 +293,8 @@ pub async fn settle(address: &Address, run_id: &str) -> Result<(), TransferError
         if !ledger::exists(&client, &schema).await? {
             return Ok(());
         }
-        let sql = format!("SELECT EXISTS (SELECT FROM {}.ledger WHERE entry = $1)", quote(&schema));
-        let found = rows(&client, "reading the ledger", &sql, &[&ENTRY]).await?;
+        let sql = format!("SELECT EXISTS (SELECT FROM {}.ledger WHERE entry <> $1)", quote(&schema));
+        let found = rows(&client, "reading the ledger", &sql, &[&ledger::COPY]).await?;
         if found.first().map(|row| get::<bool>(row, 0)).transpose()?.unwrap_or_default() {
             return Ok(());
         }

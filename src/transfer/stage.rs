@@ -140,14 +140,15 @@ impl Stage {
     }
 }
 
-const SAVE_PATH: &str =
+/// For names in full, whatever the session's search path.
+pub(super) const SAVE_PATH: &str =
     "SELECT pg_catalog.set_config('cutover.search_path', pg_catalog.current_setting('search_path'), true),
   pg_catalog.set_config('search_path', '', true)";
-const RESTORE_PATH: &str =
+pub(super) const RESTORE_PATH: &str =
     "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('cutover.search_path'), true)";
 
 /// `ONLY`, so that nothing beside the named table is touched; a partitioned table is its partitions.
-fn only(table: &TargetTable) -> String {
+pub(super) fn only(table: &TargetTable) -> String {
     let name = table.quoted();
     if table.partitioned { name } else { format!("ONLY {name}") }
 }
@@ -188,7 +189,8 @@ async fn work(client: &Client, job: &Job<'_>, part: &str, groups: &[Vec<Statemen
     Ok(())
 }
 
-async fn cancelled(client: &Client, job: &Job<'_>) -> Fault {
+/// Tells the server to end the statement at work, whose transaction is then rolled back.
+pub(super) async fn cancelled(client: &Client, job: &Job<'_>) -> Fault {
     match job.address.cancel(&client.cancel_token()).await {
         Ok(()) => interrupted().into(),
         Err(error) => TransferError::Interrupted(format!(

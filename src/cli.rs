@@ -50,6 +50,8 @@ pub enum Command {
     Copy(Copy),
     /// Prove that the target holds what the source holds.
     Verify(Verify),
+    /// Put intervals right that another tool loaded in the wrong unit; only looks without --execute.
+    RepairIntervals(RepairIntervals),
     /// The JSON schema of a runbook.
     Schema,
     /// Completion for a shell.
@@ -271,9 +273,35 @@ pub struct Verify {
     pub output: Output,
 }
 
+/// Options of `repair-intervals`.
+#[derive(Debug, Args)]
+pub struct RepairIntervals {
+    /// What and how. Without --sqlite only rows within --between are repaired.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Write the values. Without it nothing is changed, and exit code 4 says that there is something to repair.
+    #[arg(long)]
+    pub execute: bool,
+    /// Only rows whose key or time lies within, both ends included; either may be left out.
+    #[arg(long, value_name = "TABLE.COLUMN=FROM..TO", value_parser = range)]
+    pub between: Vec<(String, String)>,
+    /// The unit that the other tool took by mistake; found by itself with --sqlite, else seconds. `*` for all.
+    #[arg(long = "unit", value_name = "TABLE.COLUMN=s|ms|us|ns", value_parser = pair::<IntervalUnit>)]
+    pub wrong_units: Vec<(String, IntervalUnit)>,
+    /// Text or JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
 fn pair<T: std::str::FromStr<Err = String>>(text: &str) -> Result<(String, T), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` lacks `=`: write TABLE.COLUMN=VALUE"))?;
     Ok((name.to_owned(), value.parse()?))
+}
+
+fn range(text: &str) -> Result<(String, String), String> {
+    let wrong = || format!("`{text}` is no range: write TABLE.COLUMN=FROM..TO");
+    let (name, range) = text.split_once('=').ok_or_else(wrong)?;
+    if name.contains('.') && range.contains("..") { Ok((name.to_owned(), range.to_owned())) } else { Err(wrong()) }
 }
 
 fn policy(text: &str) -> Result<Policy, String> {

@@ -17,6 +17,7 @@ mod preflight;
 mod process;
 mod quiesce;
 mod registry;
+mod repair_intervals;
 mod replace;
 mod reset_sequences;
 mod scan;

@@ -19,6 +19,7 @@ impl Actions for Registry {
             Settings::Truncate(_) => Arc::new(super::truncate::Truncate),
             Settings::Copy(settings) => Arc::new(super::copy::Copy(settings)),
             Settings::ResetSequences(_) => Arc::new(super::reset_sequences::ResetSequences),
+            Settings::RepairIntervals(settings) => Arc::new(super::repair_intervals::RepairIntervals(settings)),
             Settings::Verify(settings) => Arc::new(super::verify::Verify(settings)),
             Settings::SpotCheck(settings) => Arc::new(super::spot_check::SpotCheck(settings)),
             Settings::SwitchConfig(settings) => Arc::new(super::switch_config::SwitchConfig(settings)),

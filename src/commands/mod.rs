@@ -10,6 +10,7 @@ mod driving;
 mod forget;
 mod host;
 mod plan;
+mod repair_intervals;
 mod report;
 mod resume;
 mod rollback;
@@ -60,6 +61,7 @@ async fn carry_out(command: Command) -> Result<u8, Stop> {
         Command::Report(options) => report::run(&options),
         Command::Copy(options) => copy::run(options).await,
         Command::Verify(options) => verify::run(options).await,
+        Command::RepairIntervals(options) => repair_intervals::run(options).await,
         Command::Schema => Ok(schema::run()),
         Command::Completions { shell } => completions::run(shell),
     }
@@ -76,6 +78,7 @@ const fn form_of(command: &Command) -> Form {
         Command::Runs(options) => options.output,
         Command::Copy(options) => options.output,
         Command::Verify(options) => options.output,
+        Command::RepairIntervals(options) => options.output,
         Command::Demo(_) | Command::Forget(_) | Command::Report(_) | Command::Schema | Command::Completions { .. } => {
             Output::Text
         }

@@ -3,7 +3,7 @@
 use super::verdict::{Outcome, Verdict, failed_step};
 use crate::engine::snapshot::{Question, Snapshot, Status, StepView};
 use crate::engine::{Ended, Ending};
-use crate::evidence::{Difference, Evidence, Key, Reject, TableResult};
+use crate::evidence::{ColumnRepair, Difference, Evidence, Key, Reject, TableResult};
 use crate::report::model::{elapsed, outage};
 use crate::report::proof::Proof;
 use serde::Serialize;
@@ -34,6 +34,9 @@ pub struct Finished {
     pub differences: Vec<Difference>,
     /// All of them.
     pub differences_total: u64,
+    /// What `repair-intervals` found per column.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<ColumnRepair>,
     /// How long the service was down, in seconds; none where the run did not take it down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime_seconds: Option<f64>,
@@ -70,6 +73,7 @@ impl Finished {
             rejects_total: proof.rejects_total,
             differences: proof.differences,
             differences_total: proof.differences_total,
+            repairs: proof.repairs,
             downtime_seconds: outage(snapshot).map(|outage| outage.seconds),
             step: stands_at(snapshot).map(|step| step.id.clone()),
             error: why(snapshot, ending),
@@ -94,6 +98,7 @@ impl Finished {
             rejects_total: 0,
             differences: Vec::new(),
             differences_total: 0,
+            repairs: Vec::new(),
             downtime_seconds: None,
             step: None,
             error: None,

@@ -1,7 +1,7 @@
 //! What a run as a whole proved: the evidence of its steps, put together.
 
 use crate::engine::snapshot::{Snapshot, Status, StepView};
-use crate::evidence::{Difference, Reject, TableResult};
+use crate::evidence::{ColumnRepair, Difference, Reject, TableResult};
 use std::collections::BTreeMap;
 
 /// Tables, rejects and differences of a run. Steps that were taken back no longer count: what they proved is gone.
@@ -17,6 +17,8 @@ pub struct Proof {
     pub differences: Vec<Difference>,
     /// All of them.
     pub differences_total: u64,
+    /// What was found about interval columns that were loaded in the wrong unit.
+    pub repairs: Vec<ColumnRepair>,
 }
 
 impl Proof {
@@ -63,6 +65,9 @@ impl Proof {
         if evidence.rejects_total > 0 || step.action == "copy" {
             self.rejects.clone_from(&evidence.rejects);
             self.rejects_total = evidence.rejects_total.max(evidence.rejects.len() as u64);
+        }
+        if !evidence.repairs.is_empty() {
+            self.repairs.clone_from(&evidence.repairs);
         }
         if evidence.differences_total > 0 || step.action == "verify" {
             self.differences.clone_from(&evidence.differences);

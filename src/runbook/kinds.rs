@@ -40,6 +40,7 @@ pub const KINDS: &[Kind] = &[
     kind::<with::Truncate>("truncate", &[], Undo::BuiltIn),
     kind::<with::Copy>("copy", &["rows"], Undo::BuiltIn),
     kind::<with::ResetSequences>("reset-sequences", &[], Undo::BuiltIn),
+    kind::<with::RepairIntervals>("repair-intervals", &[], Undo::BuiltIn),
     kind::<with::Verify>("verify", &[], Undo::ChangesNothing),
     kind::<with::SpotCheck>("spot-check", &[], Undo::ChangesNothing),
     kind::<with::SwitchConfig>("switch-config", &[], Undo::BuiltIn),

@@ -1,6 +1,6 @@
-//! The runbooks behind `cutover copy` and `cutover verify`: a run of them is a run like any other.
+//! The runbooks behind `cutover copy`, `cutover verify` and `cutover repair-intervals`: a run of them is a run like any other.
 
-use super::settings::{Copy, Settings, Verify};
+use super::settings::{Copy, RepairIntervals, Settings, Verify};
 use super::{Gate, Runbook, Service, Source, Step, StepId, Target, TransferOptions};
 use std::path::Path;
 
@@ -18,6 +18,16 @@ pub fn copy(sqlite: &Path, options: &TransferOptions, keep_undo: bool) -> String
 pub fn verify(sqlite: &Path, options: &TransferOptions) -> String {
     let steps = vec![step("verify", Settings::Verify(Verify { freeze: true }))];
     runbook("verify", "Proves that the target holds what the source holds.", sqlite, options, steps)
+}
+
+/// The text of a runbook that repairs intervals of the target of `DATABASE_URL` against `sqlite` as it stands, or without a source
+/// within the bounds of `settings`.
+#[must_use]
+pub fn repair_intervals(sqlite: Option<&Path>, options: &TransferOptions, settings: RepairIntervals) -> String {
+    let steps = vec![step("repair-intervals", Settings::RepairIntervals(settings))];
+    let source = sqlite.unwrap_or(Path::new("no source"));
+    let description = "Puts intervals right that another tool loaded in the wrong unit.";
+    runbook("repair-intervals", description, source, options, steps)
 }
 
 fn step(id: &str, settings: Settings) -> Step {

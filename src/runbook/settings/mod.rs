@@ -3,6 +3,7 @@
 //! `action` says what each does; here is only what an author may write under `with:`.
 
 use super::Hidden;
+use crate::evidence::IntervalUnit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub enum Settings {
     Copy(Copy),
     /// Sets sequences ahead of the data, for targets that were loaded otherwise.
     ResetSequences(ResetSequences),
+    /// Puts intervals right that another tool loaded in the wrong unit.
+    RepairIntervals(RepairIntervals),
     /// Proves that the rows arrived.
     Verify(Verify),
     /// Lets the operator look at rows side by side.
@@ -115,6 +118,22 @@ pub struct Copy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResetSequences {}
+
+/// Where intervals are wrong. A value is repaired only when it is exactly what a wrong unit makes of the source's value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RepairIntervals {
+    /// Write the values; otherwise they are only looked for.
+    pub execute: bool,
+    /// Freeze the source first: for runs without a `snapshot` step.
+    pub freeze: bool,
+    /// There is no source to compare with: only rows within `between` are repaired.
+    pub without_source: bool,
+    /// `TABLE.COLUMN` to `FROM..TO`: only rows whose column (a key or a time) lies within, both ends included.
+    pub between: BTreeMap<String, String>,
+    /// The wrong unit per `TABLE.COLUMN`, or `*`. With a source it is found; without one it is seconds.
+    pub wrong_units: BTreeMap<String, IntervalUnit>,
+}
 
 /// How to compare.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

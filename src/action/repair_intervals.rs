@@ -28,8 +28,12 @@ impl Action for RepairIntervals {
             false => format!("row by row with {}", context.runbook.source.sqlite.display()),
         };
         let does = match self.0.execute {
-            true => format!("Puts intervals of {target} right that were loaded in the wrong unit, compared {compared}."),
-            false => format!("Looks for intervals of {target} that were loaded in the wrong unit, compared {compared}."),
+            true => {
+                format!("Puts intervals of {target} right that were loaded in the wrong unit, compared {compared}.")
+            }
+            false => {
+                format!("Looks for intervals of {target} that were loaded in the wrong unit, compared {compared}.")
+            }
         };
         let schema = crate::transfer::run_schema(&context.run);
         Description {
@@ -128,11 +132,15 @@ impl RepairIntervals {
         Some(match self.0.execute && self.0.between.is_empty() {
             true => (
                 FailureKind::Undecided,
-                format!("{values} look as if loaded in the wrong unit, and without a source nothing says which are; {bound}; nothing was changed"),
+                format!(
+                    "{values} look as if loaded in the wrong unit, and without a source nothing says which are; {bound}; nothing was changed"
+                ),
             ),
             false => (
                 FailureKind::Differences,
-                format!("{values} look as if loaded in the wrong unit; {bound}, or give the source by --sqlite; nothing was changed"),
+                format!(
+                    "{values} look as if loaded in the wrong unit; {bound}, or give the source by --sqlite; nothing was changed"
+                ),
             ),
         })
     }
@@ -181,10 +189,14 @@ fn lines(column: &ColumnRepair) -> Vec<String> {
         (column.earlier, "written by an earlier repair"),
         (column.suspect, "beyond the bounds look wrong too"),
     ];
-    head.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{} {what}", figures::count(*n))));
+    head.extend(
+        counts.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{} {what}", figures::count(*n))),
+    );
     let mut lines = vec![format!("{}: {}", column.label(), head.join(", "))];
     lines.extend(column.examples.iter().take(SHOWN).map(|value| format!("  {}", changed(value, "becomes"))));
-    lines.extend(column.others.iter().take(SHOWN).map(|value| format!("  {}", changed(value, "stays, the source says"))));
+    lines.extend(
+        column.others.iter().take(SHOWN).map(|value| format!("  {}", changed(value, "stays, the source says"))),
+    );
     if column.rows > 0 || column.suspect > 0 {
         lines.extend(pictures(column));
     }
@@ -225,7 +237,11 @@ fn evidence(found: &Repaired, execute: bool) -> Evidence {
                 column.others.iter().map(|value| changed(value, "stays, the source says")).collect();
             evidence.findings.push(told(
                 column.label(),
-                format!("{} are neither right nor wrongly scaled: {}", figures::counted(column.neither, "value"), named.join("; ")),
+                format!(
+                    "{} are neither right nor wrongly scaled: {}",
+                    figures::counted(column.neither, "value"),
+                    named.join("; ")
+                ),
                 "look at them; nothing was done about them",
             ));
         }
@@ -244,11 +260,8 @@ fn evidence(found: &Repaired, execute: bool) -> Evidence {
 }
 
 fn difference(column: &ColumnRepair, value: &ValueRepair) -> Difference {
-    let cell = CellDifference {
-        column: column.column.clone(),
-        source: value.after.clone(),
-        target: value.before.clone(),
-    };
+    let cell =
+        CellDifference { column: column.column.clone(), source: value.after.clone(), target: value.before.clone() };
     Difference {
         table: column.table.clone(),
         key: value.key.clone(),

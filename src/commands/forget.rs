@@ -55,6 +55,7 @@ fn agree(dir: &RunDir, snapshot: Option<&Snapshot>) -> Result<(), Stop> {
 }
 
 fn has_touched_the_target(snapshot: &Snapshot) -> bool {
-    let changes = |kind: &str| matches!(kind, "truncate" | "copy" | "reset-sequences" | "repair-intervals" | "generate-schema");
+    let changes =
+        |kind: &str| matches!(kind, "truncate" | "copy" | "reset-sequences" | "repair-intervals" | "generate-schema");
     snapshot.steps.iter().any(|step| step.attempts > 0 && changes(&step.action))
 }

@@ -34,12 +34,7 @@ pub(super) async fn begin_with(client: &Client, job: &Job<'_>, tables: &[String]
 ///
 /// # Errors
 /// [`TransferError::Refused`] with the blockers' names.
-pub(super) async fn begin_in_mode(
-    client: &Client,
-    job: &Job<'_>,
-    tables: &[String],
-    mode: &str,
-) -> Result<(), Fault> {
+pub(super) async fn begin_in_mode(client: &Client, job: &Job<'_>, tables: &[String], mode: &str) -> Result<(), Fault> {
     let since = Instant::now();
     let sql = format!("LOCK TABLE {} IN {mode} MODE", tables.join(", "));
     let mut blockers = String::new();

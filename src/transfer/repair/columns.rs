@@ -44,7 +44,8 @@ pub(super) async fn of_source(client: &Client, job: &Job<'_>, wanted: &Wanted<'_
         let key = match key_of(table) {
             Ok(key) => key,
             Err(reason) => {
-                let label = |column: &&crate::schema::ColumnMapping| format!("{}.{}", target.label(), column.target.name);
+                let label =
+                    |column: &&crate::schema::ColumnMapping| format!("{}.{}", target.label(), column.target.name);
                 chosen.left_out.extend(intervals.iter().map(|column| (label(column), reason.clone())));
                 continue;
             }
@@ -185,12 +186,7 @@ async fn settle(client: &Client, wanted: &Wanted<'_>, chosen: &mut Chosen) -> Re
 }
 
 /// `FROM..TO`, both ends included, either may be left out; read by the server as values of the column's own type.
-async fn condition(
-    client: &Client,
-    name: &str,
-    column: &TargetColumn,
-    range: &str,
-) -> Result<String, TransferError> {
+async fn condition(client: &Client, name: &str, column: &TargetColumn, range: &str) -> Result<String, TransferError> {
     let wrong = |reason: String| {
         TransferError::Undecided(format!("--between {name}={range}: {reason}; write FROM..TO, or ..TO, or FROM.."))
     };

@@ -30,12 +30,7 @@ pub(super) struct Measured {
 }
 
 /// Counts a column's values and puts the wrong ones, with their keys, into the new table `into`.
-pub(super) async fn measure(
-    client: &Client,
-    job: &Job<'_>,
-    subject: &Subject,
-    into: &str,
-) -> Result<Measured, Fault> {
+pub(super) async fn measure(client: &Client, job: &Job<'_>, subject: &Subject, into: &str) -> Result<Measured, Fault> {
     let counts = count(client, job, subject).await?;
     let wrong = counts.best.filter(|_| subject.is_bounded());
     if let Some(unit) = wrong {
@@ -115,7 +110,8 @@ async fn count(client: &Client, job: &Job<'_>, subject: &Subject) -> Result<Coun
         fields.push(format!("count(*) FILTER (WHERE {within} AND {wrong} AND NOT {earlier})"));
         fields.push(format!("count(*) FILTER (WHERE {within} AND {wrong} AND {earlier})"));
     }
-    let staged = subject.staged.as_ref().map_or("0::bigint".to_owned(), |s| format!("(SELECT count(*) FROM {})", s.table));
+    let staged =
+        subject.staged.as_ref().map_or("0::bigint".to_owned(), |s| format!("(SELECT count(*) FROM {})", s.table));
     let sql = format!(
         "SELECT {}, (SELECT count(*) FROM {}), {staged}, count(*) FROM {}",
         fields.join(", "),
@@ -162,7 +158,8 @@ async fn suspect(client: &Client, subject: &Subject, kept: Option<&str>) -> Resu
 
 fn value(row: &Row) -> Result<ValueRepair, TransferError> {
     let text: String = get(row, 0)?;
-    let key: Key = serde_json::from_str(&text).map_err(|error| TransferError::Failed(format!("reading a key: {error}")))?;
+    let key: Key =
+        serde_json::from_str(&text).map_err(|error| TransferError::Failed(format!("reading a key: {error}")))?;
     Ok(ValueRepair { key, before: get(row, 1)?, after: get(row, 2)? })
 }
 
@@ -183,7 +180,10 @@ pub(super) async fn listed(
 }
 
 fn order(subject: &Subject) -> String {
-    (1..=subject.key.len()).map(|place| format!("h.{}", super::subject::key_name(place - 1))).collect::<Vec<_>>().join(", ")
+    (1..=subject.key.len())
+        .map(|place| format!("h.{}", super::subject::key_name(place - 1)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The first of the values that are neither right nor wrongly scaled.

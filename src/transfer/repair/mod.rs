@@ -98,12 +98,7 @@ pub async fn repair(job: &Job<'_>, wanted: &Wanted<'_>) -> Result<Repaired, Tran
     }
 }
 
-async fn transact(
-    client: &Client,
-    job: &Job<'_>,
-    wanted: &Wanted<'_>,
-    mut chosen: Chosen,
-) -> Result<Repaired, Fault> {
+async fn transact(client: &Client, job: &Job<'_>, wanted: &Wanted<'_>, mut chosen: Chosen) -> Result<Repaired, Fault> {
     if let Some(mut source) = chosen.source.take() {
         for (number, table) in &chosen.tables {
             source = stage_source::stage(client, job, source, *number, table).await?;
@@ -133,8 +128,11 @@ async fn transact(
 /// A repair keeps writers out from the first look on; a look alone sees one moment.
 async fn begin(client: &Client, job: &Job<'_>, wanted: &Wanted<'_>, subjects: &[Subject]) -> Result<(), Fault> {
     if wanted.execute {
-        let mut tables: Vec<String> =
-            subjects.iter().filter(|subject| subject.is_bounded()).map(|subject| super::stage::only(&subject.table)).collect();
+        let mut tables: Vec<String> = subjects
+            .iter()
+            .filter(|subject| subject.is_bounded())
+            .map(|subject| super::stage::only(&subject.table))
+            .collect();
         tables.dedup();
         locks::begin_in_mode(client, job, &tables, "SHARE ROW EXCLUSIVE").await?;
         keep::prepare(client, job).await?;

@@ -89,8 +89,11 @@ impl Reader {
             .filter(|column| matches!(column.target.ty.kind, TypeKind::Interval(_)))
             .filter(|column| !column.target.generated && !table.target.key.contains(&column.target.name))
             .collect();
-        let mut fields: Vec<String> =
-            key.iter().enumerate().map(|(place, column)| format!("{} {}", key_name(place), column.target.ty.name)).collect();
+        let mut fields: Vec<String> = key
+            .iter()
+            .enumerate()
+            .map(|(place, column)| format!("{} {}", key_name(place), column.target.ty.name))
+            .collect();
         let mut values = Vec::new();
         for (place, column) in intervals.iter().enumerate() {
             let unit = column.rules.unit.unwrap_or(IntervalUnit::Us);
@@ -137,7 +140,10 @@ impl Reader {
             }
             if chunk.len() >= CHUNK {
                 bytes += chunk.len() as u64;
-                pass(sender, Piece::Chunk(Bytes::from(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK + 256)))))?;
+                pass(
+                    sender,
+                    Piece::Chunk(Bytes::from(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK + 256)))),
+                )?;
             }
         }
         chunk.extend_from_slice(TRAILER);

@@ -168,7 +168,10 @@ impl Subject {
     /// The key's columns under their short names.
     pub(super) fn key_columns(&self) -> String {
         let columns = self.key.iter().enumerate();
-        columns.map(|(place, column)| format!("t.{} AS {}", quote(&column.name), key_name(place))).collect::<Vec<_>>().join(", ")
+        columns
+            .map(|(place, column)| format!("t.{} AS {}", quote(&column.name), key_name(place)))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// The rows to repair: key, former value, new value.

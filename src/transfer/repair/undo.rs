@@ -28,8 +28,7 @@ pub async fn take_back(job: &Job<'_>, left: Option<&Repaired>, force: bool) -> R
     };
     let schemas: Vec<String> = repaired.kept.iter().map(|kept| kept.schema.clone()).collect();
     let tables = read_target(&client, &schemas).await?;
-    let subjects: Vec<Subject> =
-        repaired.kept.iter().map(|kept| subject(kept, &tables)).collect::<Result<_, _>>()?;
+    let subjects: Vec<Subject> = repaired.kept.iter().map(|kept| subject(kept, &tables)).collect::<Result<_, _>>()?;
     match in_one(&client, job, &repaired.kept, &subjects, force).await {
         Ok(count) => Ok(count),
         Err(fault) => {
@@ -161,9 +160,11 @@ async fn require_back(client: &Client, left: Option<&Repaired>) -> Result<(), Tr
     let tables = read_target(client, &schemas).await?;
     for kept in &left.kept {
         let subject = subject(kept, &tables)?;
-        let Some(repair) = left.columns.iter().find(|repair| {
-            (&repair.table, &repair.column) == (&subject.table.label(), &kept.column)
-        }) else {
+        let Some(repair) = left
+            .columns
+            .iter()
+            .find(|repair| (&repair.table, &repair.column) == (&subject.table.label(), &kept.column))
+        else {
             continue;
         };
         if !holds_former(client, &subject, repair).await.map_err(Fault::into_error)? {
@@ -180,9 +181,10 @@ async fn require_back(client: &Client, left: Option<&Repaired>) -> Result<(), Tr
 async fn holds_former(client: &Client, subject: &Subject, repair: &ColumnRepair) -> Result<bool, Fault> {
     for example in &repair.examples {
         let same = subject.key.iter().map(|column| {
-            let value = example.key.get(&column.name).map_or_else(String::new, |value| {
-                value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-            });
+            let value = example
+                .key
+                .get(&column.name)
+                .map_or_else(String::new, |value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
             format!("t.{} = {}::{}", quote(&column.name), literal(&value), column.ty.name)
         });
         let sql = format!(

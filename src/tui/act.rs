@@ -6,6 +6,7 @@ use super::app::View;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Act {
     Open,
+    Decide,
     PauseResume,
     Retry,
     Skip,
@@ -48,6 +49,7 @@ impl Act {
     pub(super) const fn short(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Decide => "decide",
             Self::PauseResume => "pause",
             Self::Retry => "retry",
             Self::Skip => "skip",
@@ -83,6 +85,7 @@ impl Act {
     pub(super) const fn long(self) -> &'static str {
         match self {
             Self::Open => "Open what is chosen; decide, where the run waits for you",
+            Self::Decide => "Decide what the run waits for",
             Self::PauseResume => "Pause at the next safe place; go on after a pause",
             Self::Retry => "Run the failed step again",
             Self::Skip => "Go on without the failed or waiting step, with a reason",

@@ -47,6 +47,7 @@ const fn only(view: View, act: Act, keys: &'static [Key], footer: u8) -> Binding
 /// Every binding, in the order of the help.
 pub(super) const BINDINGS: &[Binding] = &[
     everywhere(Act::Open, &[code(KeyCode::Enter)], 1),
+    everywhere(Act::Decide, &[key('a')], 2),
     everywhere(Act::PauseResume, &[key(' ')], 2),
     everywhere(Act::Retry, &[key('r')], 20),
     everywhere(Act::Skip, &[key('s')], 21),

@@ -83,6 +83,9 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
 }
 
 fn wrap_line(line: &str, columns: usize) -> Vec<String> {
+    if width(line) <= columns {
+        return vec![line.to_owned()];
+    }
     let indent: String = line.chars().take_while(|c| *c == ' ').take(columns / 2).collect();
     let mut lines = Vec::new();
     let mut current = indent.clone();

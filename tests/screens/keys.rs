@@ -28,7 +28,7 @@ fn any_key() -> impl Strategy<Value = KeyEvent> {
         KeyCode::Delete,
         KeyCode::F(5),
     ]);
-    let letters = sample::select("123456 rsbupenxfdyvwjkhlgG:/?q".chars().map(KeyCode::Char).collect::<Vec<_>>());
+    let letters = sample::select("123456 rsbaupenxfdyvwjkhlgG:/?q".chars().map(KeyCode::Char).collect::<Vec<_>>());
     let any_char = any::<char>().prop_map(KeyCode::Char);
     let code = prop_oneof![6 => named, 6 => letters, 1 => any_char];
     let held = prop_oneof![9 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];

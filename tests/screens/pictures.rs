@@ -69,6 +69,7 @@ fn picture(name: &str, snapshot: &Snapshot, keys: &str) {
         .iter()
         .map(|size| {
             let mut app = app(snapshot.clone());
+            drawn(&mut app, *size);
             press(&mut app, keys);
             let drawn = drawn(&mut app, *size);
             let widest = drawn.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();

@@ -13,13 +13,16 @@ impl App {
 
     /// Why an act could not be done in a view.
     pub(in crate::tui) fn why_not_in(&self, view: View, act: Act) -> Option<String> {
-        let commands =
-            matches!(act, Act::PauseResume | Act::Retry | Act::Skip | Act::Rollback | Act::Unit | Act::Policy);
+        let commands = matches!(
+            act,
+            Act::Decide | Act::PauseResume | Act::Retry | Act::Skip | Act::Rollback | Act::Unit | Act::Policy
+        );
         if commands && let Some(reason) = self.why_no_command() {
             return Some(reason.to_owned());
         }
         let reason = match act {
             Act::PauseResume => self.why_not_pause(),
+            Act::Decide if self.question().is_none() => Some("the run does not wait for a decision"),
             Act::Retry => self.why_not_retry(),
             Act::Skip => self.why_not_skip(),
             Act::Rollback => return self.chosen_step().and_then(|index| self.why_not_rollback(index)),

@@ -47,7 +47,7 @@ impl App {
             .fact("stops at", stops)
             .fact(
                 "no return",
-                run.point_of_no_return.as_ref().map_or("nowhere".to_owned(), |step| format!("after {step}")),
+                run.point_of_no_return.as_ref().map_or("nowhere".to_owned(), |step| format!("from {step} on")),
             )
             .choice(if again { "Go on" } else { "Start" }, Needs::Nothing, Then::Send(command))
     }
@@ -63,7 +63,7 @@ impl App {
         let id = StepId(step.id.clone());
         let approve = Command::Approve { step: id.clone(), typed: typed.map(|_| String::new()), remark: None };
         let dialog = describe(Dialog::new(format!("{}: go on?", step.id), tone), step)
-            .loud("no return", if no_return { "after this step, going back loses what the service writes" } else { "" })
+            .loud("no return", if no_return { "from here on, going back loses what the service writes" } else { "" })
             .fact("service", if step.downtime_begins { "is down from here on" } else { "" })
             .fact("look", if step.action == "spot-check" { "key 3 shows both sides row by row" } else { "" });
         let (field, needs) = match typed {

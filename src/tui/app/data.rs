@@ -1,7 +1,7 @@
 //! What the Data view shows and remembers: a table, its rows side by side, a cell, a column's distribution.
 
 use super::{App, View};
-use crate::engine::snapshot::{DataView, Query, RowPair, RowPick, Snapshot, TableCounts};
+use crate::engine::snapshot::{DataView, Query, RowPair, RowPick, Snapshot, Status, TableCounts};
 
 /// Rows asked for at once.
 const ROWS: usize = 60;
@@ -25,6 +25,8 @@ pub(in crate::tui) struct DataState {
     pub pick: RowPick,
     /// The seed of the last sample.
     pub seed: u64,
+    /// How many steps had ended when the counts were asked for; they are stale when another has.
+    counted_after: Option<usize>,
 }
 
 /// Where keys go in the Data view.
@@ -93,7 +95,17 @@ impl App {
 
     /// Asks for the counts of all tables.
     pub(super) fn ask_tables(&mut self) -> Query {
+        self.data.counted_after = Some(self.steps_done());
         self.data.ask(Query::Tables)
+    }
+
+    /// Whether the counts are older than what the run has done since.
+    pub(super) fn tables_are_stale(&self) -> bool {
+        self.snapshot.data.tables.is_empty() || self.data.counted_after != Some(self.steps_done())
+    }
+
+    fn steps_done(&self) -> usize {
+        self.snapshot.steps.iter().filter(|step| step.status == Status::Done).count()
     }
 
     /// Asks for rows of the chosen table.

@@ -68,24 +68,27 @@ impl<'a> Figures<'a> {
         if is_busy(step.status) { self.between(step.started, None).or(step.seconds) } else { step.seconds }
     }
 
-    /// What is left until the service is up again, or of the whole run where it is not down.
+    /// What is left until the service is up again, or of the whole run where it is not down; none where most of it is unknown.
     pub(in crate::tui) fn left(&self) -> Option<Left> {
         let down = self.service_is_down();
         let last = self.snapshot.steps.iter().position(|step| down && step.downtime_ends);
         let steps = &self.snapshot.steps[..last.map_or(self.snapshot.steps.len(), |index| index + 1)];
         let to_come = steps.iter().filter(|step| !is_over(step.status));
         let mut left = Left { seconds: 0.0, whole: true };
-        let mut known = false;
+        let (mut known, mut unknown) = (0, 0);
         for step in to_come {
             match self.step_left(step) {
                 Some(seconds) => {
                     left.seconds += seconds;
-                    known = true;
+                    known += 1;
                 }
-                None => left.whole = false,
+                None => {
+                    left.whole = false;
+                    unknown += 1;
+                }
             }
         }
-        known.then_some(left)
+        (known > unknown).then_some(left)
     }
 
     /// What is left of one step: by its rows and their rate while it is at work, else by its estimate.

@@ -147,6 +147,8 @@ pub(super) struct Limits {
     pub plan: usize,
     /// A page, in lines.
     pub page: usize,
+    /// The columns of a text that fills the screen.
+    pub columns: usize,
 }
 
 /// The screen without a terminal.
@@ -194,7 +196,7 @@ impl App {
             read_only: false,
             engine_gone: false,
             zone: TimeZone::UTC,
-            limits: Limits { page: 10, ..Limits::default() },
+            limits: Limits { page: 10, columns: 76, ..Limits::default() },
         };
         app.update(snapshot);
         app

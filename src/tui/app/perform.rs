@@ -26,6 +26,7 @@ impl App {
             Act::Left | Act::Back => self.go_out(act),
             Act::Right => return self.go_in(),
             Act::Open => return self.open(),
+            Act::Decide => self.decide(),
             Act::NextView => return self.show(View::ALL[(self.view.index() + 1) % View::ALL.len()]),
             Act::PreviousView => {
                 return self.show(View::ALL[(self.view.index() + View::ALL.len() - 1) % View::ALL.len()]);
@@ -92,7 +93,7 @@ impl App {
     fn show(&mut self, view: View) -> Vec<Intent> {
         self.view = view;
         self.run.summary = false;
-        if view == View::Data && self.snapshot.data.tables.is_empty() && self.data.asked.is_none() {
+        if view == View::Data && self.data.asked.is_none() && self.tables_are_stale() {
             return vec![Intent::Query(self.ask_tables())];
         }
         Vec::new()
@@ -109,9 +110,15 @@ impl App {
         Vec::new()
     }
 
+    fn decide(&mut self) {
+        if let Some(question) = self.question() {
+            self.ask(question);
+        }
+    }
+
     fn open_step(&mut self) {
         if let Some(step) = self.chosen_step().map(|index| &self.snapshot.steps[index]) {
-            let text = view::step_text(self, step);
+            let text = view::step_text(self, step, self.limits.columns.max(36));
             self.overlay = Some(Overlay::Pager(Pager {
                 title: step.id.clone(),
                 sections: vec![(String::new(), text)],
@@ -230,7 +237,7 @@ impl App {
 
     fn copy(&mut self) -> Vec<Intent> {
         let text = match self.view {
-            View::Run => self.chosen_step().map(|index| view::step_text(self, &self.snapshot.steps[index])),
+            View::Run => self.chosen_step().map(|index| view::step_text(self, &self.snapshot.steps[index], 100)),
             View::Log => Some(view::log_text(self)),
             View::Plan => view::plan_text(self),
             View::Data => self.data_row().map(|row| view::row_text(self, row)),
@@ -260,11 +267,11 @@ impl App {
     /// Moves what is chosen in the open view.
     pub(super) fn move_by(&mut self, by: isize) {
         match self.view {
+            View::Run if self.run.summary => self.run.scroll = self.run.scroll.saturating_add_signed(by),
             View::Run => {
                 let last = self.snapshot.steps.len().saturating_sub(1);
                 self.run.chosen = self.chosen_step().map(|index| index.saturating_add_signed(by).min(last));
                 self.run.scroll = 0;
-                self.run.summary = false;
             }
             View::Plan => self.move_in_plan(by),
             View::Data => self.move_in_data(by),

@@ -58,7 +58,9 @@ pub(in crate::tui) fn column_loudness(report: &PlanReport, table: &TablePlan, co
         return Loudness::Problem;
     }
     let misfits = if column.misfits_total > 0 { Loudness::Loss } else { Loudness::Quiet };
-    column.warnings.iter().map(|warning| warning.severity.into()).fold(misfits, Ord::max)
+    let decided = column.interval.as_ref().is_some_and(|evidence| evidence.values > 0);
+    let base = if decided { misfits.max(Loudness::Change) } else { misfits };
+    column.warnings.iter().map(|warning| warning.severity.into()).fold(base, Ord::max)
 }
 
 /// How loud a table is: as loud as the loudest about it or its columns.

@@ -40,11 +40,12 @@ pub(super) fn lines(app: &App, step: &StepView, columns: usize) -> Vec<Line<'sta
         lines.extend(progress(app, step, columns));
     }
     let over = step.error.is_some() || step.status == Status::Done;
+    let taken_back = matches!(step.status, Status::Undoing | Status::Undone);
     if over {
         lines.extend(evidence(&step.evidence, columns, theme));
     }
     lines.extend(description(step, columns, theme));
-    if !over {
+    if !over && !taken_back {
         lines.extend(evidence(&step.evidence, columns, theme));
     }
     if !is_busy(step.status) && !step.parts.is_empty() && step.evidence.tables.is_empty() {
@@ -54,8 +55,8 @@ pub(super) fn lines(app: &App, step: &StepView, columns: usize) -> Vec<Line<'sta
 }
 
 /// The same as plain text, for the pager and the clipboard.
-pub(in crate::tui) fn step_text(app: &App, step: &StepView) -> String {
-    lines(app, step, 100).iter().map(|line| line.to_string().trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+pub(in crate::tui) fn step_text(app: &App, step: &StepView, columns: usize) -> String {
+    lines(app, step, columns).iter().map(|line| line.to_string().trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 fn status_line(app: &App, step: &StepView, columns: usize) -> Line<'static> {
@@ -74,7 +75,7 @@ fn status_line(app: &App, step: &StepView, columns: usize) -> Line<'static> {
     if step.attempts > 1 {
         left.push(Span::styled(format!(" · attempt {}", step.attempts), theme.warn));
     }
-    let checkpoint = if step.checkpoint { "◇ checkpoint" } else { "" };
+    let checkpoint = if step.checkpoint && step.description.changes { "◇ checkpoint" } else { "" };
     text::spread(left, vec![Span::styled(checkpoint, theme.accent)], columns)
 }
 
@@ -98,7 +99,11 @@ fn description(step: &StepView, columns: usize, theme: &Theme) -> Vec<Line<'stat
     let mut lines = vec![Line::default()];
     lines.extend(labelled("does", &told.does, columns, (theme.dim, Style::new())));
     for (index, effect) in told.effects.iter().enumerate() {
-        let label = if index == 0 { "changes" } else { "" };
+        let label = match (index, told.changes) {
+            (0, true) => "changes",
+            (0, false) => "looks at",
+            _ => "",
+        };
         lines.extend(labelled(label, effect, columns, (theme.dim, Style::new())));
     }
     let (back, style) = match (told.changes, told.reversible) {

@@ -35,7 +35,7 @@ fn keys(app: &App, columns: usize) -> Line<'static> {
     let room = columns.saturating_sub(right.iter().map(|span| text::width(&span.content)).sum::<usize>() + 1);
     let mut spans = vec![Span::raw(" ")];
     for hint in fitting(app, room) {
-        let urgent = hint.act == Act::Open && hint.usable && waits(app);
+        let urgent = hint.act == Act::Decide || hint.act == Act::Open && hint.usable && waits(app);
         let (key_style, word_style) = match (urgent, hint.usable) {
             (true, _) => (app.theme.warn, app.theme.warn),
             (false, true) => (app.theme.accent, app.theme.dim),
@@ -59,7 +59,7 @@ struct Hint {
 /// The hints that fit, in the keymap's order: those that cannot be used give way first, then the least important.
 fn fitting(app: &App, room: usize) -> Vec<Hint> {
     let mut hints: Vec<Hint> = keymap::of(app.view)
-        .filter(|binding| binding.footer > 0)
+        .filter(|binding| binding.footer > 0 && (binding.act != Act::Decide || decides_elsewhere(app)))
         .map(|binding| Hint {
             act: binding.act,
             key: binding.keys.first().map(|key| key.shown()).unwrap_or_default(),
@@ -92,6 +92,11 @@ fn words(app: &App, act: Act) -> String {
         },
         _ => act.short().to_owned(),
     }
+}
+
+/// In the Run view enter decides; elsewhere a key of its own does, and is named while there is something to decide.
+fn decides_elsewhere(app: &App) -> bool {
+    app.view != View::Run && app.snapshot.question.is_some() && app.why_not(Act::Decide).is_none()
 }
 
 fn waits(app: &App) -> bool {

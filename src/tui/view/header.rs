@@ -124,9 +124,8 @@ fn downtime(app: &App, columns: usize, theme: &Theme) -> Vec<Span<'static>> {
 fn parts(app: &App, theme: &Theme, short: bool) -> Vec<(String, Style)> {
     let figures = Figures::new(&app.snapshot, app.now);
     let mut parts: Vec<(String, Style)> = outage(app, &figures, short).into_iter().collect();
-    if app.snapshot.ended.is_none()
-        && let Some(left) = words::left(&figures, short)
-    {
+    let forward = !matches!(app.snapshot.state, RunState::RollingBack | RunState::RolledBack | RunState::Done);
+    if forward && let Some(left) = words::left(&figures, short) {
         parts.push((left, theme.dim));
     }
     let back = figures.steps_to_take_back();

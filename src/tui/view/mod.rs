@@ -59,6 +59,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) -> Limits {
 fn whole(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) -> Option<(u16, u16)> {
     header::draw(app, buffer, Rect { height: 2, ..area });
     let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
+    limits.columns = usize::from(body.width.saturating_sub(4));
     limits.page = usize::from(body.height.saturating_sub(3)).max(1);
     match app.view {
         View::Run if app.run.summary => end::draw(app, buffer, body, limits),

@@ -22,15 +22,15 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
         if step.downtime_begins {
             lines.push(band("service down", columns, "─", app.theme.warn));
         }
+        if app.snapshot.point_of_no_return.as_ref().is_some_and(|point| point.0 == step.id) {
+            lines.push(band("free way back ends", columns, "━", app.theme.bad));
+        }
         if Some(index) == app.chosen_step() {
             chosen = lines.len();
         }
         lines.push(step_line(app, step, columns));
         if step.downtime_ends {
             lines.push(band("service up", columns, "─", app.theme.dim));
-        }
-        if app.snapshot.point_of_no_return.as_ref().is_some_and(|point| point.0 == step.id) {
-            lines.push(band("free way back ends", columns, "━", app.theme.bad));
         }
     }
     List { lines, chosen, focused: true }.draw(buffer, area, &app.theme);
@@ -52,7 +52,7 @@ fn step_line(app: &App, step: &StepView, columns: usize) -> Line<'static> {
         _ => style,
     };
     let (time, time_style) = time(app, step, columns);
-    let checkpoint = if step.checkpoint { "◇ " } else { "  " };
+    let checkpoint = if step.checkpoint && step.description.changes { "◇ " } else { "  " };
     let left = vec![Span::styled(format!("{sign} "), style), Span::styled(text::visible(&step.id), name_style)];
     let right = vec![
         Span::styled(checkpoint, theme.accent),

@@ -25,14 +25,14 @@ impl Action for RepairIntervals {
         let target = context.target.label();
         let compared = match self.0.without_source {
             true => "within the bounds that were given".to_owned(),
-            false => format!("row by row with {}", context.runbook.source.sqlite.display()),
+            false => format!("row by row against {}", context.runbook.source.sqlite.display()),
         };
         let does = match self.0.execute {
             true => {
-                format!("Puts intervals of {target} right that were loaded in the wrong unit, compared {compared}.")
+                format!("Puts intervals of {target} right that were loaded in the wrong unit, {compared}.")
             }
             false => {
-                format!("Looks for intervals of {target} that were loaded in the wrong unit, compared {compared}.")
+                format!("Looks for intervals of {target} that were loaded in the wrong unit, {compared}.")
             }
         };
         let schema = crate::transfer::run_schema(&context.run);

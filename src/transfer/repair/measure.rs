@@ -38,6 +38,9 @@ pub(super) async fn measure(client: &Client, job: &Job<'_>, subject: &Subject, i
         watched(client, job, &what, &format!("CREATE {into} AS {}", subject.wrong_rows(unit))).await?;
     }
     let kept = wrong.map(|_| into.split_once("TABLE ").map_or(into, |(_, name)| name).trim());
+    if let Some(kept) = kept {
+        run(client, "analysing the wrong values", &format!("ANALYZE {kept}")).await?;
+    }
     let examples = match kept {
         Some(kept) => listed(client, subject, kept, ColumnRepair::LISTED).await?,
         None => Vec::new(),

@@ -178,10 +178,10 @@ impl Machine {
         if !self.run.may_turn_back(to.as_ref()) {
             return refused("an earlier step is only half taken back; go back to it or further");
         }
-        if self.run.next_to_undo(goal).is_none() && !self.rules.attended {
+        if !self.run.has_way_back(goal) && !self.rules.attended {
             return Ok(vec![Effect::Finish(Ended::RolledBack)]); // asked for twice: it is as it was asked for
         }
-        if self.run.next_to_undo(goal).is_none() {
+        if !self.run.has_way_back(goal) {
             return refused("there is nothing to take back there");
         }
         self.started = true;
@@ -246,7 +246,7 @@ impl Machine {
             Ok(_) => vec![self.rollback_began(to, writes)],
             Err(why) => {
                 let why = format!("going back could lose what the application wrote since the switch, and {why}");
-                let paused = on_the_way.then(|| record(Event::Paused { until: None }));
+                let paused = (on_the_way && !self.run.paused).then(|| record(Event::Paused { until: None }));
                 return (paused.into_iter().collect(), Some(Refusal(why)));
             }
         };

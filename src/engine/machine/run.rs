@@ -137,12 +137,14 @@ impl Run {
 
     /// The last step, from `to` on, that is to be taken back next.
     pub(super) fn next_to_undo(&self, to: usize) -> Option<usize> {
-        let left = |step: &StepState| match step.status {
-            Status::Pending | Status::Undone | Status::AtGate => false,
-            Status::Skipped => !step.left_as_is,
-            _ => true,
-        };
-        (to..self.steps.len()).rev().find(|&index| left(&self.steps[index]))
+        (to..self.steps.len())
+            .rev()
+            .find(|&index| self.steps[index].was_touched() && !self.steps[index].is_left_as_is())
+    }
+
+    /// Whether going back to `to` would find anything. What was left as it is in a former unwinding is tried again.
+    pub(super) fn has_way_back(&self, to: usize) -> bool {
+        self.steps[to..].iter().any(StepState::was_touched)
     }
 
     pub(super) fn index(&self, id: &StepId) -> Option<usize> {
@@ -349,6 +351,14 @@ impl StepState {
     /// As before it first ran.
     fn forget(&mut self) {
         (self.checkpoint, self.left, self.failure, self.approved) = (None, None, None, false);
+    }
+
+    fn was_touched(&self) -> bool {
+        !matches!(self.status, Status::Pending | Status::Undone | Status::AtGate)
+    }
+
+    fn is_left_as_is(&self) -> bool {
+        self.status == Status::Skipped && self.left_as_is
     }
 
     /// Whether there is something to take back.

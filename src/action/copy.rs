@@ -75,7 +75,7 @@ impl Action for Copy {
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let load = self.load(context, frozen::source_for(context, self.0.freeze).await?);
-        let planned = transfer::plan(&load.job(context)).await?;
+        let planned = load.decide(context).await?;
         let keeps =
             self.0.keep_undo && self.saved_by_truncate(context)?.is_none() && planned.report.problems.is_empty();
         let saved = if keeps { Some(truncate::save(context, &load, &planned.mapping).await?) } else { None };

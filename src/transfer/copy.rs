@@ -1,5 +1,6 @@
 //! The atomic copy: one connection, one transaction, the target as it was on any failure.
 
+use super::decide::{Look, look};
 use super::load::{Loader, freeze};
 use super::plan::{rows_of, scan_for_copy};
 use super::session::{self, Fault, check_wish, describe, rows, run};
@@ -24,6 +25,42 @@ const LOOK_FOR: u32 = 60;
 /// [`TransferError::Refused`] and [`TransferError::Undecided`] for the plan's problems, [`TransferError::Rejected`] for cells
 /// and rows that do not fit under `stop`, else what failed.
 pub async fn copy(job: &Job<'_>, planned: &Planned) -> Result<Evidence, TransferError> {
+    match once(job, planned).await {
+        Ok(evidence) => Ok(evidence),
+        Err(Ended::For(error)) => Err(error),
+        Err(Ended::Epoch) => {
+            let whole = look(job, Look::Whole).await?.planned;
+            once(job, &whole).await.map_err(Ended::into_error)
+        }
+    }
+}
+
+/// How one attempt ended badly.
+enum Ended {
+    For(TransferError),
+    /// An integer stands where decide's sample of a date or time column had none: all rows have to be asked for its unit.
+    Epoch,
+}
+
+impl Ended {
+    fn into_error(self) -> TransferError {
+        match self {
+            Self::For(error) => error,
+            Self::Epoch => TransferError::Failed(
+                "an integer stands in a date or time column in which none was found: did the frozen source change?"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl From<TransferError> for Ended {
+    fn from(error: TransferError) -> Self {
+        Self::For(error)
+    }
+}
+
+async fn once(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Ended> {
     preconditions::of_plan(planned)?;
     let client = Arc::new(session::open(job, "copy").await?);
     preconditions::end_earlier(&client, job).await?;
@@ -33,7 +70,7 @@ pub async fn copy(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Transfer
     }
     preconditions::of_role(&client, &planned.mapping).await?;
     if planned.rejects.stopping > 0 {
-        return Err(rejected(planned.rejects.clone()));
+        return Err(rejected(planned.rejects.clone()).into());
     }
     check_wish(job)?;
     let (source, rejected) = judged(job, &planned.mapping).await?;
@@ -173,19 +210,19 @@ impl Work<'_> {
     }
 
     /// Rolls back, and where the source's own data is the reason, lists all of it.
-    async fn explain(&self, fault: Fault) -> TransferError {
+    async fn explain(&self, fault: Fault) -> Ended {
         let _ = self.client.batch_execute("ROLLBACK").await; // a session that is gone has rolled back already
         self.job.progress.waiting("");
         let by_data = fault.code().is_some_and(|code| code.starts_with("23") || code.starts_with("22"));
-        if !by_data && !matches!(fault, Fault::Misfit | Fault::Epoch) {
-            return fault.into_error();
+        match fault {
+            Fault::Epoch => Ended::Epoch,
+            Fault::Misfit => self.list(fault).await.into(),
+            _ if by_data => self.list(fault).await.into(),
+            _ => fault.into_error().into(),
         }
-        if matches!(fault, Fault::Epoch) {
-            return TransferError::Undecided(
-                "an integer stands in a date or time column whose first rows hold none, and its unit is not known; run plan, which reads all rows, and say it with --interval-unit TABLE.COLUMN=s; everything was rolled back"
-                    .to_owned(),
-            );
-        }
+    }
+
+    async fn list(&self, fault: Fault) -> TransferError {
         self.job.progress.log(
             LogLevel::Warn,
             "the source holds what the target refuses; everything was rolled back; listing all of it",

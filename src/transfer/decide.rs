@@ -58,6 +58,10 @@ pub(super) async fn look(job: &Job<'_>, look: Look) -> Result<Decided, TransferE
     side.mapping = ordered(side.mapping, &foreign_keys);
     side.problems.extend(levels.problems);
     side.warnings.extend(levels.warnings);
+    if job.options.jobs.is_some_and(|jobs| jobs > 1) {
+        let message = "several connections were asked for; this version loads over one, in one transaction".to_owned();
+        side.warnings.push(Warning { severity: Severity::Note, message });
+    }
     let (bytes, header) = identity(job.source)?;
     let mut report = report(&side, bytes);
     report.levels = levels.comparison;

@@ -21,9 +21,6 @@ use tokio_postgres::Client;
 /// Chunks that wait for the server at most.
 const WAITING: usize = 4;
 
-/// A chunk that a huge cell made longer than this is handed on in slices of it, so that no layer below holds it a second time.
-const SLICE: usize = 256 * 1024;
-
 /// Whether the table's rows may be written frozen: `COPY FREEZE` refuses partitioned tables.
 pub(super) fn freeze(table: &TableMapping) -> bool {
     !table.target.partitioned
@@ -163,17 +160,14 @@ pub(super) async fn pump(client: &Client, sql: &str, mut receiver: mpsc::Receive
     let sink = client.copy_in::<_, Bytes>(sql).await.map_err(Sent::Refused)?;
     tokio::pin!(sink);
     loop {
-        let mut chunk = match receiver.recv().await {
+        let chunk = match receiver.recv().await {
             Some(Piece::Chunk(chunk)) => chunk,
             Some(Piece::End) => return sink.as_mut().finish().await.map_err(Sent::Refused),
             None => return Err(Sent::Halted),
         };
-        while !chunk.is_empty() {
-            let slice = chunk.split_to(chunk.len().min(SLICE));
-            if sink.feed(slice).await.is_err() {
-                // The sink only knows that it is closed; the answer of the server says why.
-                return sink.as_mut().finish().await.map_err(Sent::Refused);
-            }
+        if sink.feed(chunk).await.is_err() {
+            // The sink only knows that it is closed; the answer of the server says why.
+            return sink.as_mut().finish().await.map_err(Sent::Refused);
         }
     }
 }

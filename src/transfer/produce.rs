@@ -17,6 +17,10 @@ use tokio::sync::mpsc;
 /// Chunks are sent at this size. Between 64 and 512 KB the speed is the same; this one leaves an L2 cache room.
 pub(super) const CHUNK: usize = 128 * 1024;
 
+/// A chunk that a huge cell made longer than this goes through the channel in slices of it: the next row is not read before most
+/// of it is gone, and no layer below holds it a second time.
+const SLICE: usize = 256 * 1024;
+
 /// Cells for the server's input functions are sent at latest when there are so many.
 const PENDING: usize = 4_000;
 
@@ -48,7 +52,7 @@ impl From<TransferError> for Halt {
 /// What goes through the channel. A channel that closes without [`Piece::End`] means that the thread halted.
 #[derive(Debug)]
 pub(super) enum Piece {
-    /// A part of the stream; tuples are whole.
+    /// A part of the stream.
     Chunk(Bytes),
     /// All of it was sent.
     End,
@@ -141,7 +145,11 @@ impl Producer<'_> {
         self.encoder.digest(&chunk[start..], hasher, &mut produced.digest)?;
         produced.bytes += chunk.len() as u64;
         let full = std::mem::replace(chunk, Vec::with_capacity(CHUNK + CHUNK / 8));
-        self.pass(Piece::Chunk(Bytes::from(full)))?;
+        let mut rest = Bytes::from(full);
+        while !rest.is_empty() {
+            let slice = rest.split_to(rest.len().min(SLICE));
+            self.pass(Piece::Chunk(slice))?;
+        }
         self.meter.tell(produced.rows_source, produced.bytes);
         obey(self.control)?;
         Ok(())

@@ -122,6 +122,24 @@ async fn integers_under_dates_tell_their_unit_or_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_integer_that_the_sample_of_a_date_column_missed_is_asked_for_before_anything_is_kept() {
+    let source = "create table t (id integer primary key, at);
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000) insert into t select i, '2024-01-01 00:00:00' from n;
+      insert into t values (3001, 1700000000123)";
+    let world = World::of(source, "create table t (id integer primary key, at timestamp)");
+    world.copy().await;
+    assert_eq!(
+        world.sql("select count(*), max(at) - '2023-11-14 22:13:20.123' >= '0' from t where id <> 3001"),
+        "3000|t"
+    );
+    assert_eq!(world.sql("select at from t where id = 3001"), "2023-11-14 22:13:20.123");
+    let odd = World::of(&source.replace("1700000000123", "7"), "create table t (id integer primary key, at timestamp)");
+    let Err(TransferError::Undecided(message)) = odd.try_copy().await else { panic!("not undecided") };
+    assert!(message.contains("public.t.at"), "{message}");
+    assert_eq!(odd.sql("select count(*) from t"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_leaves_the_target_as_it_was() {
     let source = "create table t (id integer primary key, s text);
       with recursive n(i) as (select 1 union all select i + 1 from n where i < 200000) insert into t select i, 'row ' || i from n";
@@ -152,4 +170,14 @@ async fn whoever_holds_a_lock_is_waited_for() {
         holder.batch_execute("rollback").await.unwrap();
     });
     assert_eq!(copied.unwrap().tables[0].rows_loaded, 1);
+}
+
+/// A cell of 64 MB, and rows on both sides of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_cell_arrives_whole() {
+    let source = "create table t (id integer primary key, b blob, s text);
+       insert into t values (1, x'01', 'before'), (2, zeroblob(64 * 1024 * 1024), 'huge'), (3, null, 'after')";
+    let world = World::of(source, "create table t (id integer primary key, b bytea, s text)");
+    world.copy().await;
+    assert_eq!(world.sql("select id, length(b), s from t order by 1"), "1|1|before\n2|67108864|huge\n3||after");
 }

@@ -49,7 +49,8 @@ impl Server {
         let account = account()?;
         let directory = options.keep.clone().unwrap_or_else(temporary);
         let password = prepare(&directory, &binaries, account)?;
-        let port = free_port()?;
+        wait_for_former(&directory);
+        let port = port_of(&directory)?;
         let keeper = Keeper::start(postgres(&binaries, &directory, port, options, account))?;
         let server = Self { keeper, directory, kept: options.keep.is_some(), port, password, binaries };
         server.wait_until_ready()?;
@@ -205,7 +206,7 @@ fn postgres(binaries: &Binaries, directory: &Path, port: u16, options: &Options,
     for setting in fixed.iter().chain(&options.settings) {
         command.arg("-c").arg(setting);
     }
-    let log = fs::File::create(directory.join("log"));
+    let log = fs::OpenOptions::new().create(true).append(true).open(directory.join("log"));
     let (out, err) = log
         .and_then(|log| Ok((log.try_clone()?, log)))
         .map_or_else(|_| (Stdio::null(), Stdio::null()), |(out, err)| (Stdio::from(out), Stdio::from(err)));
@@ -225,16 +226,42 @@ fn unprivileged(account: Option<Account>) -> Command {
     command
 }
 
-fn free_port() -> Result<u16, ScratchError> {
-    let failed =
-        |error: std::io::Error| ScratchError::Program { program: "postgres", reason: format!("no free port: {error}") };
-    Ok(TcpListener::bind("127.0.0.1:0").map_err(failed)?.local_addr().map_err(failed)?.port())
+/// The directory's own port where it has one that is free: what was written down about a kept server stays true.
+fn port_of(directory: &Path) -> Result<u16, ScratchError> {
+    let file = directory.join("port");
+    let former =
+        fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).filter(|port| bind(*port).is_ok());
+    let failed = |reason: String| ScratchError::Program { program: "postgres", reason };
+    let port = former.map_or_else(|| bind(0), Ok).map_err(|error| failed(format!("no free port: {error}")))?;
+    fs::write(&file, port.to_string()).map_err(|source| ScratchError::File { path: file, source })?;
+    Ok(port)
+}
+
+fn bind(port: u16) -> std::io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", port))?.local_addr()?.port())
 }
 
 /// The eighth line of `postmaster.pid` says `ready` (PostgreSQL, `src/include/utils/pidfile.h`).
 fn is_ready(directory: &Path) -> bool {
     fs::read_to_string(directory.join("data/postmaster.pid"))
         .is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
+}
+
+/// A killed owner's server takes a moment to end; the directory is its own until then.
+fn wait_for_former(directory: &Path) {
+    let end = Instant::now() + STARTS_WITHIN;
+    while Instant::now() < end && former(directory).is_some_and(is_alive) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The server that the directory's `postmaster.pid` names on its first line.
+fn former(directory: &Path) -> Option<i32> {
+    fs::read_to_string(directory.join("data/postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+}
+
+fn is_alive(pid: i32) -> bool {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
 }
 
 /// Removes directories whose process is gone.
@@ -246,8 +273,7 @@ fn sweep() {
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX))
             .and_then(|rest| rest.split('-').next()?.parse::<i32>().ok());
-        let gone = owner.is_some_and(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_err());
-        if gone {
+        if owner.is_some_and(|pid| !is_alive(pid)) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

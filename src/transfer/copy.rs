@@ -142,6 +142,8 @@ impl Work<'_> {
             findings,
             rejects: self.rejected.listed.clone(),
             rejects_total: self.rejected.total,
+            // As it was when the rows went in: a plan made after a crash would find them there.
+            plan: Some(Box::new(self.planned.report.clone())),
             ..Evidence::default()
         };
         let hash = &self.planned.report.hash;

@@ -321,9 +321,24 @@ fn hash(mapping: &Mapping, bytes: u64, header: &[u8]) -> String {
     hasher.update(header);
     for table in &mapping.tables {
         // The epoch is decided by what the rows hold, and how much was looked at differs between decide and plan.
-        let columns: Vec<_> =
-            table.columns.iter().map(|c| (&c.source, &c.target, c.rules.unit, c.rules.zone, c.rules.policy)).collect();
-        hasher.update(format!("{:?} {:?} {columns:?}", table.source, table.target).as_bytes());
+        // Object ids are left out: a schema that a killed step makes again is the same schema.
+        let columns: Vec<_> = table
+            .columns
+            .iter()
+            .map(|c| {
+                (
+                    &c.source,
+                    &c.target.name,
+                    &c.target.ty.name,
+                    c.target.not_null,
+                    c.rules.unit,
+                    c.rules.zone,
+                    c.rules.policy,
+                )
+            })
+            .collect();
+        let (name, key) = (table.target.label(), &table.target.key);
+        hasher.update(format!("{:?} {name} {key:?} {columns:?}", table.source).as_bytes());
     }
     format!("{:032x}", hasher.digest128())
 }

@@ -87,16 +87,15 @@ impl Action for GenerateSchema {
         frozen::look(context).await?;
         let load = Load::new(context, frozen::scan_path(context));
         let standing = self.standing(context, &client, &load).await?;
-        let made = if self.stands(context, &standing) || marker::is_set(&client, context, Mark::Done).await? {
-            "it stood there already"
-        } else {
+        if !self.stands(context, &standing) && !marker::is_set(&client, context, Mark::Done).await? {
             self.make(context, &client, &load, &standing).await?;
-            "made"
-        };
+        }
         let standing = self.standing(context, &client, &load).await?;
         require_level(context, &standing)?;
         let created: BTreeSet<Object> = catalog::objects(&client).await?.difference(&before.objects).cloned().collect();
         let contents = catalog::contents(&client, &created).await?;
+        // By the checkpoint, not by what this attempt did: a killed one may have made it.
+        let made = if created.is_empty() { "it stood there already" } else { "made" };
         let level = standing.level.as_ref().map(|level| level.target.clone());
         let tables = figures::counted(standing.tables as u64, "table");
         let at = level

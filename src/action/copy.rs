@@ -4,7 +4,7 @@ use super::job::Load;
 use super::{
     Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, failure, frozen, late_writes, truncate,
 };
-use crate::evidence::{Evidence, Finding};
+use crate::evidence::Evidence;
 use crate::figures;
 use crate::runbook::{Settings, settings};
 use crate::transfer::saved::Saved;
@@ -59,10 +59,6 @@ impl Action for Copy {
             reversible: self.can_go_back(context),
             changes: true,
         }
-    }
-
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
     }
 
     async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {

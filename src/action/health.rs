@@ -29,14 +29,6 @@ impl Action for Health {
         }
     }
 
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let begun = Instant::now();
         let findings = context.or_stopped("health", self.until_well(context, begun)).await?;
@@ -58,15 +50,6 @@ impl Action for Health {
         let probes = figures::counted(evidence.findings.len() as u64, "probe");
         let summary = format!("{probes} well after {}", figures::seconds(begun.elapsed().as_secs_f64()));
         Ok(Outcome { summary, evidence, ..Outcome::default() })
-    }
-
-    async fn undo(
-        &self,
-        _context: &Context,
-        _checkpoint: &Checkpoint,
-        _left: Option<&Value>,
-    ) -> Result<Outcome, ActionError> {
-        Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Tells the operator to do something by hand. Its gate is where they say that it is done.
 
 use super::{Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome};
-use crate::evidence::Finding;
 use crate::runbook::{Gate, settings};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -22,14 +21,6 @@ impl Action for Manual {
             reversible: self.0.undo.is_some(),
             changes: true,
         }
-    }
-
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {

@@ -52,18 +52,23 @@ pub trait Actions: Send + Sync {
     fn for_step(&self, step: &Step) -> Arc<dyn Action>;
 }
 
-/// One kind of step. Every `apply` and every `undo` is idempotent: after a crash it is run again.
+/// One kind of step. What a kind leaves out it does not need: nothing to ask beforehand, nothing to keep, nothing to take back.
+/// Every `apply` and every `undo` is idempotent: after a crash it is run again.
 #[async_trait]
 pub trait Action: Send + Sync {
     /// What the step will read, write and delete, with names and counts as far as they are known without asking anybody.
     fn describe(&self, context: &Context) -> Description;
 
     /// What can fail later, asked now. Called by preflight for every step of the runbook.
-    async fn check(&self, context: &Context) -> Vec<Finding>;
+    async fn check(&self, _context: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
 
     /// Reads what `undo` will need. Changes nothing. Journaled before `apply` starts, and kept across retries and crashes:
     /// it is taken again only after an undo.
-    async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError>;
+    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
+        Ok(Checkpoint::default())
+    }
 
     /// Does it.
     async fn apply(&self, context: &Context, checkpoint: &Checkpoint) -> Result<Outcome, ActionError>;
@@ -72,10 +77,12 @@ pub trait Action: Send + Sync {
     /// somebody changed that since, `undo` refuses and shows both.
     async fn undo(
         &self,
-        context: &Context,
-        checkpoint: &Checkpoint,
-        left: Option<&serde_json::Value>,
-    ) -> Result<Outcome, ActionError>;
+        _context: &Context,
+        _checkpoint: &Checkpoint,
+        _left: Option<&serde_json::Value>,
+    ) -> Result<Outcome, ActionError> {
+        Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
+    }
 
     /// How many rows the application wrote to the target since this step, that taking it back would lose. Asked before a
     /// rollback crosses the point of no return, of each step at or after it; the largest answer counts. Changes nothing.

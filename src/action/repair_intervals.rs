@@ -54,14 +54,6 @@ impl Action for RepairIntervals {
         }
     }
 
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let load = Load::new(context, self.source(context).await?);
         let found = repair(&load.job(context), &self.wanted()).await?;

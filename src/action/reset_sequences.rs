@@ -2,7 +2,6 @@
 
 use super::job::Load;
 use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen};
-use crate::evidence::Finding;
 use crate::figures;
 use crate::transfer::{self, SequenceState};
 use async_trait::async_trait;
@@ -21,10 +20,6 @@ impl Action for ResetSequences {
             reversible: true,
             changes: true,
         }
-    }
-
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
     }
 
     async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {

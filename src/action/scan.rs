@@ -3,7 +3,7 @@
 
 use super::job::Load;
 use super::{Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, frozen};
-use crate::evidence::{Evidence, Finding, PlanReport, Policy};
+use crate::evidence::{Evidence, PlanReport, Policy};
 use crate::figures;
 use crate::transfer;
 use async_trait::async_trait;
@@ -26,14 +26,6 @@ impl Action for Scan {
             reversible: true,
             changes: false,
         }
-    }
-
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {

@@ -38,10 +38,6 @@ impl Action for Shell {
         findings
     }
 
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let ended = process::run(context, &self.plan(&self.0.apply), self.timeout()).await?;
         let stdout: String = ended.stdout.trim_end().chars().take(LONGEST_OUTPUT).collect();

@@ -1,7 +1,6 @@
 //! Takes the frozen, checked copy of the source that everything afterwards reads from.
 
 use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen};
-use crate::evidence::Finding;
 use crate::figures;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -23,14 +22,6 @@ impl Action for Snapshot {
             reversible: true,
             changes: true,
         }
-    }
-
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {

@@ -5,7 +5,6 @@ use crate::evidence::Finding;
 use crate::figures;
 use crate::runbook::{Settings, settings};
 use async_trait::async_trait;
-use serde_json::Value;
 
 /// The action.
 pub(super) struct SpotCheck(pub settings::SpotCheck);
@@ -32,10 +31,6 @@ impl Action for SpotCheck {
         }
     }
 
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let Some(proof) = context.outcome(|settings| matches!(settings, Settings::Verify(_))) else {
             return Err(ActionError::refused(
@@ -55,14 +50,5 @@ impl Action for SpotCheck {
         }
         let tables = figures::counted(proof.evidence.tables.len() as u64, "table");
         Ok(Outcome { summary: format!("the digests of {tables} are equal"), ..Outcome::default() })
-    }
-
-    async fn undo(
-        &self,
-        _context: &Context,
-        _checkpoint: &Checkpoint,
-        _left: Option<&Value>,
-    ) -> Result<Outcome, ActionError> {
-        Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
     }
 }

@@ -41,10 +41,6 @@ impl Action for Sql {
         }]
     }
 
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let client = context.session().await?;
         if marker::is_set(&client, context, Mark::Done).await? {

@@ -40,10 +40,6 @@ impl Action for Start {
         findings
     }
 
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let Some(command) = &self.0.command else {
             return Ok(Outcome { summary: "no start command is named".to_owned(), ..Outcome::default() });

@@ -2,7 +2,6 @@
 
 use super::job::Load;
 use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen};
-use crate::evidence::Finding;
 use crate::figures;
 use crate::schema::Mapping;
 use crate::transfer::saved::{self, Saved};
@@ -28,14 +27,6 @@ impl Action for Truncate {
             reversible: true,
             changes: true,
         }
-    }
-
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {

@@ -6,7 +6,6 @@ use crate::evidence::{Evidence, Finding, Verdict};
 use crate::figures;
 use crate::runbook::settings;
 use async_trait::async_trait;
-use serde_json::Value;
 
 /// The action.
 pub(super) struct Verify(pub settings::Verify);
@@ -26,14 +25,6 @@ impl Action for Verify {
         }
     }
 
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let load = Load::new(context, frozen::source_for(context, self.0.freeze).await?);
         let planned = load.decide(context).await?;
@@ -47,15 +38,6 @@ impl Action for Verify {
             Some(message) => Err(ActionError::new(FailureKind::Differences, message).with_evidence(evidence)),
             None => Ok(Outcome { summary: summary(&evidence), evidence, ..Outcome::default() }),
         }
-    }
-
-    async fn undo(
-        &self,
-        _context: &Context,
-        _checkpoint: &Checkpoint,
-        _left: Option<&Value>,
-    ) -> Result<Outcome, ActionError> {
-        Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
     }
 }
 

@@ -5,7 +5,6 @@ use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, fail
 use crate::evidence::Finding;
 use crate::runbook::settings;
 use async_trait::async_trait;
-use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The action.
@@ -33,10 +32,6 @@ impl Action for Wait {
         }
     }
 
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let begun = Instant::now();
         context.progress.waiting(self.what());
@@ -44,15 +39,6 @@ impl Action for Wait {
         context.progress.waiting("");
         let summary = format!("{} after {:.1} s", self.what(), begun.elapsed().as_secs_f64());
         Ok(Outcome { summary, ..Outcome::default() })
-    }
-
-    async fn undo(
-        &self,
-        _context: &Context,
-        _checkpoint: &Checkpoint,
-        _left: Option<&Value>,
-    ) -> Result<Outcome, ActionError> {
-        Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
     }
 }
 

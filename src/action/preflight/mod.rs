@@ -29,14 +29,6 @@ impl Action for Preflight {
         }
     }
 
-    async fn check(&self, _context: &Context) -> Vec<Finding> {
-        Vec::new()
-    }
-
-    async fn prepare(&self, _context: &Context) -> Result<Checkpoint, ActionError> {
-        Ok(Checkpoint::default())
-    }
-
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let findings = context.or_stopped("preflight", async { Ok(all(context).await) }).await?;
         context.progress.waiting("");

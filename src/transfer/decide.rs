@@ -37,7 +37,7 @@ pub(super) enum Look {
 }
 
 /// Pairs the tables and decides units, zones and levels, without reading rows that it does not need. Problems are in the
-/// report; [`super::copy`] refuses while there are any.
+/// report; [`super::copy()`] refuses while there are any.
 ///
 /// # Errors
 /// When one side cannot be read.

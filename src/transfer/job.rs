@@ -29,11 +29,11 @@ pub struct Job<'a> {
 /// What will be done: for the operator, and for the code that does it.
 #[derive(Clone, Debug, Default)]
 pub struct Planned {
-    /// As it is shown. From [`super::decide`] without storage classes, misfits and rows on the target: nothing was scanned.
+    /// As it is shown. From [`super::decide()`] without storage classes, misfits and rows on the target: nothing was scanned.
     pub report: PlanReport,
     /// As it is done.
     pub mapping: Mapping,
-    /// What the source holds and the target refuses, under the policies; known after [`super::plan`] only.
+    /// What the source holds and the target refuses, under the policies; known after [`super::plan()`] only.
     pub rejects: Rejected,
 }
 

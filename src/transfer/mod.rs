@@ -1,7 +1,7 @@
 //! SQLite to PostgreSQL: decides what each column needs, plans with the real encoder, moves the rows.
 //!
-//! Usable alone, with no runbook around it. [`decide`] pairs the tables, [`plan`] reads the whole source once and says
-//! what would happen, [`copy`] does it in one transaction. [`saved`] keeps what the target held before.
+//! Usable alone, with no runbook around it. [`decide()`] pairs the tables, [`plan()`] reads the whole source once and says
+//! what would happen, [`copy()`] does it in one transaction. [`saved`] keeps what the target held before.
 
 mod blame;
 mod breaks;

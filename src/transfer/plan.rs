@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
-/// As [`super::decide`], and reads the whole source once with the real encoder: storage classes, misfits, unit evidence, unique
+/// As [`super::decide()`], and reads the whole source once with the real encoder: storage classes, misfits, unit evidence, unique
 /// and foreign key breaks. Touches nothing. What the target refuses is in [`Planned::rejects`] and with its columns, not
 /// among the report's problems.
 ///

@@ -1,6 +1,6 @@
 //! One file per command of the command line; puts the rooms together.
 //!
-//! A command returns the process's exit code, or [`Stop`] where it ended before there was anything to report on. [`run`] is all
+//! A command returns the process's exit code, or [`Stop`] where it ended before there was anything to report on. [`run()`] is all
 //! that `main` calls.
 
 mod completions;

@@ -7,7 +7,7 @@
 //! 3. [`effect`], [`command`]: what the machine wants done, and what the operator wants.
 //! 4. [`machine`]: every rule of start, gates, pause, resume, retry, skip, failure and going back. Pure.
 //! 5. [`recover`]: a machine out of a journal.
-//! 6. [`fold`], [`snapshot`]: the run as plain data to draw, live and of ended runs.
+//! 6. [`mod@fold`], [`snapshot`]: the run as plain data to draw, live and of ended runs.
 //! 7. [`driver`], [`handle`]: journals first, does what the machine wants, feeds back what came of it.
 //! 8. [`runs`]: the state directory.
 

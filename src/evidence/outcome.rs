@@ -13,7 +13,7 @@ pub struct Description {
     pub effects: Vec<String>,
     /// How to get back; says so where there is no way.
     pub way_back: String,
-    /// Whether [`Action::undo`] brings back what stood there.
+    /// Whether the undo brings back what stood there.
     pub reversible: bool,
     /// Whether the step changes anything at all.
     pub changes: bool,

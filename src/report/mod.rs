@@ -1,8 +1,8 @@
 //! Who, when, what, and what was proved: a run as a page to keep.
 //!
 //! Everything is read from one [`Snapshot`], the fold over a run's journal, so that a report can be written at any time, on
-//! any machine that has the run's directory, without a database. [`model`] is the report as data; [`markdown`], [`json`] and
-//! [`html`] write it; [`plan`] writes a plan for the terminal.
+//! any machine that has the run's directory, without a database. [`model`] is the report as data; [`markdown()`], [`json`] and
+//! [`html()`] write it; [`plan()`] writes a plan for the terminal.
 
 mod html;
 mod markdown;

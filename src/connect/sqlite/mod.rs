@@ -1,5 +1,5 @@
-//! How SQLite files are read without touching them: [`fingerprint`] says whether anybody writes, [`freeze`] takes database,
-//! `-wal` and `-journal` as one set and recovers the copy, [`holders`] says who has the file open.
+//! How SQLite files are read without touching them: [`fingerprint`] says whether anybody writes, [`freeze()`] takes database,
+//! `-wal` and `-journal` as one set and recovers the copy, [`holders()`] says who has the file open.
 //!
 //! The source itself is never opened by SQLite: even a read-only open of a database in WAL mode leaves files beside it.
 

@@ -1,6 +1,6 @@
 //! Which table and column goes where.
 
-use super::select::for_column;
+use super::select::{for_column, unknown};
 use super::source::failed;
 use super::{
     ColumnMapping, Mapping, Rules, SchemaError, Selection, SourceColumn, SourceTable, TableMapping, TargetColumn,
@@ -32,7 +32,8 @@ pub fn pair(
     target: Vec<TargetTable>,
     options: &TransferOptions,
 ) -> Result<Paired, SchemaError> {
-    let mut pairing = Pairing { frozen, options, selection: Selection::new(options), paired: Paired::default() };
+    let paired = Paired { problems: unknown(options, &source, &target), ..Paired::default() };
+    let mut pairing = Pairing { frozen, options, selection: Selection::new(options), paired };
     let mut left: Vec<TargetTable> = target;
     for table in source {
         match pairing.find(&table, &left) {

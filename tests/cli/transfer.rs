@@ -130,6 +130,23 @@ fn a_unit_that_nothing_settles_is_asked_for() {
 }
 
 #[test]
+fn a_name_that_neither_side_has_is_told_and_nothing_is_done() {
+    let case = case(SOURCE, TARGET);
+    let before = psql(&case.url, ROWS);
+    for command in ["copy", "verify"] {
+        for wrong in [["--include", "tags"], ["--exclude", "note.boddy"], ["--zone", "tag.maid=as-written"]] {
+            let (code, finished) = case.json(command, &wrong);
+            assert_eq!(code, 2, "{command} {wrong:?}: {finished}");
+            let error = finished["error"].as_str().unwrap();
+            assert!(error.contains(wrong[1].split('=').next().unwrap()), "{error}");
+        }
+    }
+    assert_eq!(psql(&case.url, ROWS), before);
+    let (code, finished) = case.json("copy", &["--include", "ta*", "--exclude", "tmp_*", "--interval-unit", "*=us"]);
+    assert_eq!((code, &finished["outcome"]), (0, &json!("done")), "a prefix to leave out may stand for nothing");
+}
+
+#[test]
 fn what_the_world_refuses_is_refused_and_touches_nothing() {
     let case = case(SOURCE, &format!("{TARGET}; alter table note add column author text not null"));
     let (code, finished) = case.json("copy", &[]);

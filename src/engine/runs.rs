@@ -16,10 +16,10 @@ use super::snapshot::{RunState, Snapshot};
 use crate::journal::{FILE, Holder, JournalError, Lock, SqliteJournal};
 use jiff::Timestamp;
 use std::fs::{self, DirBuilder};
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where the runs of this machine are.
 #[derive(Clone, Debug)]
@@ -106,8 +106,10 @@ impl Runs {
     /// When the directory cannot be made.
     pub fn create(&self, name: &str, now: Timestamp) -> Result<RunDir, RunsError> {
         make_private(&self.directory, true)?;
+        let mut moment = now;
         loop {
-            let run = new_id(name, now);
+            let run = new_id(name, moment);
+            moment = moment.checked_add(TICK).unwrap_or(now);
             let path = self.directory.join(&run);
             match make_private(&path, false) {
                 Err(RunsError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
@@ -145,7 +147,7 @@ impl Runs {
                 found.push((made(&path), RunDir::at(&path)));
             }
         }
-        found.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| right.1.run.cmp(&left.1.run)));
+        found.sort_by(|left, right| right.0.cmp(&left.0));
         Ok(found.into_iter().map(|(_, run)| run).collect())
     }
 
@@ -157,18 +159,21 @@ impl Runs {
         self.list()?.into_iter().next().ok_or(RunsError::None { what: "run", directory: self.directory.clone() })
     }
 
-    /// The newest run that can be gone on with: neither done nor taken back. One that cannot be read is passed over.
+    /// The newest run that can be gone on with: neither done nor taken back. One that cannot be read is passed over, and one that
+    /// never began (another was at work on its target) only taken where there is nothing else.
     ///
     /// # Errors
     /// When there is none.
     pub fn newest_unfinished(&self) -> Result<RunDir, RunsError> {
-        let unfinished = |run: &RunDir| {
-            run.snapshot().is_ok_and(|snapshot| !matches!(snapshot.state, RunState::Done | RunState::RolledBack))
-        };
-        self.list()?
-            .into_iter()
-            .find(unfinished)
-            .ok_or(RunsError::None { what: "unfinished run", directory: self.directory.clone() })
+        let mut ready = None;
+        for run in self.list()? {
+            match run.snapshot().map(|snapshot| snapshot.state) {
+                Ok(RunState::Done | RunState::RolledBack) | Err(_) => {}
+                Ok(RunState::Ready) => ready = ready.or(Some(run)),
+                Ok(_) => return Ok(run),
+            }
+        }
+        ready.ok_or(RunsError::None { what: "unfinished run", directory: self.directory.clone() })
     }
 }
 
@@ -270,19 +275,22 @@ impl Operator {
     }
 }
 
-/// `grafana-20261124-0307-k3x`: what, when (UTC), and three letters that keep two runs of a minute apart.
+/// `grafana-20261124-0307-k3x`: what, when (UTC), and three letters that keep the runs of a minute apart and in order.
 fn new_id(name: &str, now: Timestamp) -> String {
-    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
-    let mut random = std::hash::RandomState::new().build_hasher();
-    random.write_i128(now.as_nanosecond());
-    let mut number = random.finish();
-    let mut suffix = String::new();
-    for _ in 0..3 {
-        suffix.push(char::from(LETTERS[usize::try_from(number % LETTERS.len() as u64).unwrap_or_default()]));
-        number /= LETTERS.len() as u64;
+    let mut tick = now.as_millisecond().rem_euclid(60_000) / TICK.as_millis() as i64;
+    let mut suffix = [0; 3];
+    for letter in suffix.iter_mut().rev() {
+        *letter = LETTERS[usize::try_from(tick).unwrap_or_default() % LETTERS.len()];
+        tick /= LETTERS.len() as i64;
     }
-    format!("{}-{}-{suffix}", slug(name), now.strftime("%Y%m%d-%H%M"))
+    format!("{}-{}-{}", slug(name), now.strftime("%Y%m%d-%H%M"), suffix.map(char::from).iter().collect::<String>())
 }
+
+/// Digits and letters that are not taken for one another, in the order in which they sort.
+const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
+
+/// What the last three letters of an id count: 31³ of them are just short of a minute.
+const TICK: Duration = Duration::from_millis(3);
 
 /// Lower case letters, digits and single hyphens; at most 24 of them, so that `cutover_<run>` fits a PostgreSQL name.
 fn slug(name: &str) -> String {
@@ -309,9 +317,9 @@ fn is_name(text: &str) -> bool {
 /// When the directory was made, as its name says; runs whose names say nothing come last.
 fn made(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut parts = name.rsplit('-').skip(1);
-    match (parts.next(), parts.next()) {
-        (Some(time), Some(day)) if day.len() == 8 && time.len() == 4 => format!("{day}{time}"),
+    let mut parts = name.rsplit('-');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(order), Some(time), Some(day)) if day.len() == 8 && time.len() == 4 => format!("{day}{time}{order}"),
         _ => String::new(),
     }
 }

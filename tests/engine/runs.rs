@@ -62,6 +62,39 @@ fn runs_are_listed_newest_first_and_found_by_id_or_path() {
 }
 
 #[test]
+fn runs_of_one_minute_are_in_order_whatever_their_names() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = Runs::at(home.path());
+    let moments = ["00.000", "00.001", "00.003", "01.999", "17.5", "17.5", "59.999"];
+    let names = ["z", "a", "m", "z", "b", "a", "c"];
+    let mut made: Vec<RunDir> = moments
+        .iter()
+        .zip(names)
+        .map(|(moment, name)| runs.create(name, at(&format!("2026-11-24T03:07:{moment}Z"))).unwrap())
+        .collect();
+    for pair in made.windows(2).filter(|pair| !pair[1].id().starts_with('a')) {
+        assert!(pair[0].id().rsplit('-').next() < pair[1].id().rsplit('-').next(), "{pair:?}");
+    }
+    let same = runs.create("c", at("2026-11-24T03:07:59.999Z")).unwrap();
+    assert!(!made.contains(&same));
+    made.push(same);
+    assert_eq!(runs.newest().unwrap(), made[7]);
+}
+
+#[test]
+fn a_run_that_was_refused_before_it_began_is_not_what_resume_means() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = Runs::at(home.path());
+    let interrupted = runs.create("a", at("2026-11-24T03:07:01Z")).unwrap();
+    write(&interrupted, &[created(), started()]);
+    let refused = runs.create("a", at("2026-11-24T03:07:02Z")).unwrap();
+    write(&refused, &[created(), started(), Event::ProcessEnded { ended: Ended::Refused }]);
+    assert_eq!(runs.newest_unfinished().unwrap(), interrupted);
+    interrupted.forget().unwrap();
+    assert_eq!(runs.newest_unfinished().unwrap(), refused);
+}
+
+#[test]
 fn a_run_that_nobody_drives_is_interrupted_and_the_newest_unfinished_is_found() {
     let home = tempfile::tempdir().unwrap();
     let runs = Runs::at(home.path());

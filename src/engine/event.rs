@@ -44,6 +44,9 @@ pub enum Event {
     TargetClaimed {
         /// Which database it is.
         identity: Identity,
+        /// The address that led to it, as shown: another than the run's where it was corrected, or goes through a tunnel.
+        #[serde(default)]
+        address: Option<String>,
     },
     /// A step's gate was reached and waits for the operator.
     GateReached {

@@ -34,6 +34,7 @@ impl Fold {
         match event {
             Event::RunCreated(created) => self.begin(created, *at),
             Event::RunEnded { .. } => self.snapshot.ended = Some(*at),
+            Event::TargetClaimed { address: Some(address), .. } => self.snapshot.target.clone_from(address),
             Event::ProcessStarted { .. } | Event::ProcessEnded { .. } | Event::TargetClaimed { .. } => {}
             _ => self.snapshot.ended = None,
         }

@@ -98,6 +98,20 @@ async fn without_anybody_a_gate_is_where_the_process_ends() {
 }
 
 #[tokio::test]
+async fn the_target_that_is_shown_is_the_one_that_is_worked_on() {
+    let mut rig = Rig::with(vec![step("copy"), gated("switch", Gate::Confirm)]).unattended();
+    assert_eq!(rig.run().await.ended, Ended::Waiting);
+    assert_eq!(fold(&rig.recorded()).unwrap().target, "app@localhost:5432/app");
+    rig.address = "postgres://app@127.0.0.1:6543/app";
+    rig.system = "2";
+    rig.run().await;
+    assert_eq!(fold(&rig.recorded()).unwrap().target, "app@localhost:5432/app", "another database is refused");
+    rig.system = "1";
+    rig.run().await;
+    assert_eq!(fold(&rig.recorded()).unwrap().target, "app@127.0.0.1:6543/app", "the same one by another way");
+}
+
+#[tokio::test]
 async fn what_cannot_be_taken_back_asks_whatever_the_runbook_says() {
     let rig = Rig::with(vec![Step { note: "irreversible".to_owned(), ..step("drop") }]);
     let handle = rig.open();

@@ -63,7 +63,8 @@ impl Driver {
         let claimed = joined.unwrap_or_else(|error| Err(ClaimError::Unreachable(error.to_string())));
         match claimed {
             Ok(claim) => {
-                let event = Event::TargetClaimed { identity: claim.identity.clone() };
+                let address = self.workshop.target.label();
+                let event = Event::TargetClaimed { identity: claim.identity.clone(), address: Some(address.clone()) };
                 if self.machine.run().check(&event).is_err() {
                     let known = self.machine.run().identity().cloned().unwrap_or_default();
                     self.refuse(&other_target(&known.name, &claim.identity.name));
@@ -71,6 +72,10 @@ impl Driver {
                     return Ok(());
                 }
                 self.claiming.hold(claim);
+                if self.fold.snapshot().target != address {
+                    let before = &self.fold.snapshot().target;
+                    self.live.log(LogLevel::Warn, None, format!("the target is {address} now; it was {before} before"));
+                }
                 self.record(event).await?;
             }
             Err(ClaimError::Unreachable(why)) => self.live.log(LogLevel::Warn, None, why),

@@ -54,7 +54,7 @@ impl Run {
             | Event::UndoDone { .. }
             | Event::UndoFailed { .. }
             | Event::UndoPaused { .. } => index == self.at_work,
-            Event::TargetClaimed { identity } => self.identity.as_ref().is_none_or(|known| known == identity),
+            Event::TargetClaimed { identity, .. } => self.identity.as_ref().is_none_or(|known| known == identity),
             Event::PauseRequested {} => !free && !self.pausing && !self.paused,
             Event::Paused { .. } => !self.paused && (free || self.holding()),
             Event::Resumed {} => self.paused || self.pausing || self.ended.is_some() || self.late.is_some(),

@@ -253,7 +253,7 @@ impl Run {
             Event::RunCreated(created) => self.begin(created),
             Event::ProcessStarted { .. } => self.take_up(),
             Event::ProcessEnded { ended } => self.process = Process::Left(*ended),
-            Event::TargetClaimed { identity } => self.identity = Some(identity.clone()),
+            Event::TargetClaimed { identity, .. } => self.identity = Some(identity.clone()),
             Event::PauseRequested {} => self.pausing = true,
             Event::Paused { .. } => (self.pausing, self.paused) = (false, true),
             Event::Resumed {} => {

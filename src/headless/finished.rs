@@ -20,6 +20,9 @@ pub struct Finished {
     /// Only where the state of the world refused; nothing was touched then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
+    /// Only where it went back: `done` then means that steps were taken back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rolled_back: bool,
     /// The process's exit code.
     pub exit: u8,
     /// From beginning to end.
@@ -67,6 +70,7 @@ impl Finished {
         Self {
             run: Some(snapshot.run.clone()),
             refused: verdict.refused,
+            rolled_back: ending.ended == Ended::RolledBack,
             seconds: elapsed(snapshot).unwrap_or_default(),
             tables: proof.tables,
             rejects: proof.rejects,
@@ -91,6 +95,7 @@ impl Finished {
             run: None,
             outcome: verdict.outcome,
             refused: verdict.refused,
+            rolled_back: false,
             exit: verdict.exit,
             seconds: 0.0,
             tables: Vec::new(),

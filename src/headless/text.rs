@@ -43,6 +43,7 @@ fn told(notice: &Notice) -> (&str, String) {
         Notice::StepPaused { step } => (step, "paused".to_owned()),
         Notice::StepSkipped { step, reason } => (step, format!("left out: {reason}")),
         Notice::UndoStarted { step, way_back } => (step, format!("is taken back: {way_back}")),
+        Notice::UndoDone { step, summary } if summary.is_empty() => (step, "had nothing to take back".to_owned()),
         Notice::UndoDone { step, summary } => (step, format!("taken back: {summary}")),
         Notice::UndoFailed { step, error } => (step, format!("COULD NOT BE TAKEN BACK: {error}")),
         Notice::Gate { step, typed, does, effects, way_back } => {
@@ -199,6 +200,7 @@ fn difference(difference: &Difference) -> String {
 
 fn headline(finished: &Finished) -> Vec<String> {
     let outcome = match finished.outcome {
+        Outcome::Done if finished.rolled_back => "rolled back",
         Outcome::Done => "done",
         Outcome::Failed if finished.refused => "refused",
         Outcome::Failed => "failed",
@@ -233,6 +235,7 @@ mod tests {
     use crate::engine::{Ended, Ending};
     use crate::headless::Teller;
     use crate::headless::finished::Finished;
+    use crate::headless::notice::Notice;
     use crate::report::sample;
 
     fn told(snapshots: &[Snapshot], ended: Ended) -> String {
@@ -260,6 +263,14 @@ mod tests {
     #[test]
     fn a_run_whose_copy_was_refused_cells() {
         insta::assert_snapshot!(told(&[sample::at_gate(), sample::rejected()], Ended::Failed));
+    }
+
+    #[test]
+    fn a_run_that_went_back_is_not_called_done() {
+        let told = told(&[sample::ready(), sample::finished()], Ended::RolledBack);
+        assert!(told.contains("\nrolled back after") && !told.contains("\ndone after"), "{told}");
+        let undone = Notice::UndoDone { step: "verify".to_owned(), summary: String::new() };
+        assert!(lines(&undone, None)[0].ends_with("had nothing to take back"));
     }
 
     #[test]

@@ -118,7 +118,8 @@ impl Quiesce {
             let moved = now.change_since(&first);
             let stopping = if self.0.stop.is_some() { sqlite::holders(source) } else { sqlite::Holders::default() };
             let held = stopping.writers().next().map(|_| format!("it is open for writing by {}", stopping.words()));
-            let why = moved.clone().or(held);
+            let open = sqlite::in_transaction(source).then(|| "a transaction that writes it is open".to_owned());
+            let why = moved.clone().or(open).or(held);
             if why.is_none() && still_since.elapsed() >= self.quiet() {
                 return Ok(now);
             }

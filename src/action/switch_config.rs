@@ -194,6 +194,14 @@ impl SwitchConfig {
 
 /// The source must still hold what was copied: otherwise somebody wrote where nobody will look again.
 async fn require_quiet(context: &Context) -> Result<(), ActionError> {
+    let source = &context.runbook.source.sqlite;
+    if sqlite::in_transaction(source) {
+        return Err(ActionError::refused(format!(
+            "a transaction that writes the source {} is open, and what it commits would be lost (open for writing: {}); end it, stop its writer, and try again",
+            source.display(),
+            sqlite::holders(source).words()
+        )));
+    }
     if let Some(record) = frozen::recorded(&frozen::snapshot_path(context)) {
         return frozen::require_unchanged(context, &record).await;
     }

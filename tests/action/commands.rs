@@ -126,6 +126,35 @@ async fn nobody_writes_is_proved_or_the_writer_named() {
     assert!(error.message.contains(&format!("process {}", holder.id())), "{}", error.message);
 }
 
+/// Locks as SQLite does when it writes, by an open file description: one of this process would not be seen by it.
+fn lock_as_a_writer(path: &std::path::Path, start: i64) -> std::fs::File {
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc::{F_WRLCK, SEEK_SET, flock};
+    let file = std::fs::File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+    let short = |number: i32| i16::try_from(number).unwrap();
+    let lock = flock { l_type: short(F_WRLCK), l_whence: short(SEEK_SET), l_start: start, l_len: 1, l_pid: 0 };
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_still_open_is_waited_for_though_the_files_stand_still() {
+    let mut world = World::new();
+    let connection = rusqlite::Connection::open(world.source()).unwrap();
+    connection.execute_batch("create table t (id integer primary key)").unwrap();
+    drop(connection);
+    let quiesce = world.step("quiesce", "quiesce", json!({ "quiet_seconds": 0.2, "timeout_seconds": 1 }));
+    let wal_index = world.source().with_file_name("app.db-shm");
+    for (path, place) in [(world.source(), 0x4000_0001), (wal_index, 120)] {
+        let lock = lock_as_a_writer(&path, place);
+        let checkpoint = world.prepare(&quiesce).await.unwrap();
+        let error = world.apply(&quiesce, &checkpoint).await.unwrap_err();
+        assert!(error.message.contains("a transaction that writes it is open"), "{}", error.message);
+        drop(lock);
+        world.apply(&quiesce, &checkpoint).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn sql_is_one_transaction_and_done_once() {
     let mut world = World::new();

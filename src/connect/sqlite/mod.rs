@@ -1,5 +1,6 @@
 //! How SQLite files are read without touching them: [`fingerprint`] says whether anybody writes, [`freeze()`] takes database,
-//! `-wal` and `-journal` as one set and recovers the copy, [`holders()`] says who has the file open.
+//! `-wal` and `-journal` as one set and recovers the copy, [`holders()`] says who has the file open, [`in_transaction`] whether
+//! somebody is about to commit.
 //!
 //! The source itself is never opened by SQLite: even a read-only open of a database in WAL mode leaves files beside it.
 
@@ -8,11 +9,13 @@ mod files;
 mod freeze;
 mod holders;
 mod recover;
+mod transaction;
 
 pub use error::FreezeError;
 pub use files::{Fingerprint, Mark, fingerprint};
 pub use freeze::{Frozen, Wait, freeze, freeze_live, sha256};
 pub use holders::{Holder, Holders, holders};
+pub use transaction::in_transaction;
 
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;

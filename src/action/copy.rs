@@ -170,7 +170,7 @@ fn changed(arrived: &Evidence, context: &Context) -> ActionError {
         context.target.label(),
         tables.join(", ")
     );
-    ActionError::new(FailureKind::Refused, message).with_evidence(arrived.clone())
+    ActionError::new(FailureKind::Waiting, message).with_evidence(arrived.clone())
 }
 
 fn with_plan(error: ActionError, planned: &Planned) -> ActionError {

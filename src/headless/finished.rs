@@ -1,7 +1,7 @@
 //! The last object of the JSON output, to the letter of the command line's contract (README, "JSON").
 
 use super::verdict::{Outcome, Verdict, failed_step};
-use crate::engine::snapshot::{Question, Snapshot, Status, StepView};
+use crate::engine::snapshot::{FailureKind, Question, Snapshot, Status, StepView};
 use crate::engine::{Ended, Ending};
 use crate::evidence::{ColumnRepair, Difference, Evidence, Key, Reject, TableResult};
 use crate::report::model::{elapsed, outage};
@@ -144,8 +144,17 @@ fn next(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
             Some(format!("cutover rollback {run}{to} --export-writes FILE, or with --lose-writes"))
         }
         (Some(Question::Gate { .. }), _) => Some(format!("cutover resume {run} --yes")),
+        (_, Outcome::Waiting) if would_lose_writes(snapshot) => {
+            Some(format!("cutover rollback {run} --export-writes FILE, or with --lose-writes"))
+        }
         _ => Some(format!("cutover resume {run}")),
     }
+}
+
+/// Whether an undo found rows that came since, and waits to be told what becomes of them.
+fn would_lose_writes(snapshot: &Snapshot) -> bool {
+    failed_step(snapshot)
+        .is_some_and(|step| step.status == Status::UndoFailed && step.failure == Some(FailureKind::Waiting))
 }
 
 /// The command that goes back, where something was changed that can be taken back and that is not the end of it.

@@ -147,6 +147,23 @@ fn a_name_that_neither_side_has_is_told_and_nothing_is_done() {
 }
 
 #[test]
+fn a_copy_that_was_written_to_since_waits_to_be_told_what_becomes_of_the_rows() {
+    let case = case(SOURCE, TARGET);
+    let (code, copied) = case.json("copy", &["--keep-undo"]);
+    assert_eq!(code, 0, "{copied}");
+    psql(&case.url, "update tag set name = 'since' where id = 9");
+    let run = copied["run"].as_str().unwrap();
+    let ran = case.desk.cutover(&["rollback", run, "--output", "json"]);
+    let finished = ran.finished();
+    assert_eq!((ran.code, &finished["outcome"]), (3, &json!("waiting")), "{}", ran.all());
+    assert!(finished["next"].as_str().unwrap().contains("--lose-writes"), "{finished}");
+    assert!(psql(&case.url, ROWS).contains("since"));
+    let ran = case.desk.cutover(&["rollback", run, "--lose-writes", "--output", "json"]);
+    assert_eq!((ran.code, &ran.finished()["rolled_back"]), (0, &json!(true)), "{}", ran.all());
+    assert!(psql(&case.url, ROWS).contains("stands here before"));
+}
+
+#[test]
 fn what_the_world_refuses_is_refused_and_touches_nothing() {
     let case = case(SOURCE, &format!("{TARGET}; alter table note add column author text not null"));
     let (code, finished) = case.json("copy", &[]);

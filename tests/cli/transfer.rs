@@ -158,8 +158,11 @@ fn a_copy_that_was_written_to_since_waits_to_be_told_what_becomes_of_the_rows() 
     assert_eq!((ran.code, &finished["outcome"]), (3, &json!("waiting")), "{}", ran.all());
     assert!(finished["next"].as_str().unwrap().contains("--lose-writes"), "{finished}");
     assert!(psql(&case.url, ROWS).contains("since"));
-    let ran = case.desk.cutover(&["rollback", run, "--lose-writes", "--output", "json"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("since.jsonl");
+    let ran = case.desk.cutover(&["rollback", run, "--export-writes", file.to_str().unwrap(), "--output", "json"]);
     assert_eq!((ran.code, &ran.finished()["rolled_back"]), (0, &json!(true)), "{}", ran.all());
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"since\""), "what was promised to be kept is kept");
     assert!(psql(&case.url, ROWS).contains("stands here before"));
 }
 

@@ -192,9 +192,13 @@ impl Machine {
         Ok(self.begin_rollback(to, writes.clone()))
     }
 
-    /// Begins to take back, or first has late writes counted where the way crosses the point of no return.
+    /// Begins to take back, or first has late writes counted where the way crosses the point of no return. Where they are to be
+    /// exported they are, wherever the way leads: the rows are gone afterwards.
     pub(super) fn begin_rollback(&mut self, to: Option<StepId>, writes: LateWrites) -> Vec<Effect> {
-        let steps = self.beyond_the_point(to.as_ref());
+        let beyond = self.beyond_the_point(to.as_ref());
+        let exports = matches!(writes, LateWrites::Export(_));
+        let steps = if beyond.is_empty() && exports { self.changed_from(to.as_ref()) } else { beyond };
+        self.recounting = false;
         if steps.is_empty() || writes == LateWrites::Lose {
             return vec![self.rollback_began(to, writes)];
         }
@@ -230,6 +234,11 @@ impl Machine {
         beyond.map(|step| step.id.clone()).collect()
     }
 
+    fn changed_from(&self, to: Option<&StepId>) -> Vec<StepId> {
+        let goal = self.run.index_of_goal(to).unwrap_or_default();
+        self.run.steps.iter().skip(goal).filter(|step| step.has_changes()).map(|step| step.id.clone()).collect()
+    }
+
     /// What follows when the late writes are counted, or could not be: the run stays where it is then, and says why.
     pub fn counted(&mut self, rows: Result<u64, String>) -> (Vec<Effect>, Option<Refusal>) {
         let Some((to, writes)): Option<Goal> = self.counting.take() else { return (Vec::new(), None) };
@@ -239,7 +248,7 @@ impl Machine {
             Ok(1..) if writes == LateWrites::Keep => {
                 vec![record(Event::LateWritesFound { to, rows: rows.unwrap_or_default() })]
             }
-            Ok(_) if on_the_way => {
+            Ok(_) if self.recounting => {
                 self.recounted = true;
                 self.next()
             }

@@ -53,6 +53,8 @@ pub struct Machine {
     counting: Option<Goal>,
     /// Whether late writes were counted once more after the application was stopped.
     recounted: bool,
+    /// Whether the count under way is that second one.
+    recounting: bool,
 }
 
 impl Machine {
@@ -228,6 +230,7 @@ impl Machine {
             Status::Undoing => vec![record(Event::UndoStarted { step: id })],
             _ if self.has_to_recount(index, &writes) => {
                 let to = Some(self.run.steps[to].id.clone());
+                self.recounting = true;
                 self.count(vec![id], to, writes)
             }
             _ if step.has_changes() => vec![record(Event::UndoStarted { step: id })],

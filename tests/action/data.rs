@@ -82,7 +82,7 @@ async fn late_writes_are_counted_exported_and_never_lost_silently() {
     );
     assert_eq!(copy.action.late_writes(&world.context(&copy)).await.unwrap(), 3);
     let refused = world.undo(&copy, &checkpoint, Some(&copied.left)).await.unwrap_err();
-    assert_eq!(refused.kind, FailureKind::Refused);
+    assert_eq!(refused.kind, FailureKind::Waiting);
     assert!(refused.message.contains("public.thing"), "{}", refused.message);
     assert_eq!(psql(&world.url, ROWS), "2:TWO,7:seven,8:late");
 

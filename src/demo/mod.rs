@@ -5,7 +5,7 @@
 
 pub mod source;
 
-use crate::scratch::{Options, ScratchError, Server};
+use crate::scratch::{Options, ScratchError, Server, sweep, temporary};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,8 @@ pub enum DemoError {
 /// # Errors
 /// When a file or the server cannot be made.
 pub fn prepare(keep: Option<&Path>, rows: i64) -> Result<Demo, DemoError> {
-    let directory = keep.map_or_else(temporary, Path::to_path_buf);
+    sweep(PREFIX);
+    let directory = keep.map_or_else(|| temporary(PREFIX), Path::to_path_buf);
     let file = |path: &Path| {
         let path = path.to_owned();
         move |source| DemoError::File { path, source }
@@ -85,11 +86,6 @@ fn lay_out(directory: &Path, rows: i64) -> Result<(), DemoError> {
         fs::write(&path, text).map_err(|source| DemoError::File { path, source })?;
     }
     Ok(())
-}
-
-fn temporary() -> PathBuf {
-    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    std::env::temp_dir().join(format!("{PREFIX}{}-{unique:x}", std::process::id()))
 }
 
 const PREFIX: &str = "cutover-demo-";

@@ -5,10 +5,12 @@
 //! Directories that a killed process left behind are swept by the next one.
 
 mod binaries;
+mod directory;
 mod keeper;
 mod server;
 
 pub use binaries::{Binaries, find};
+pub use directory::{sweep, temporary};
 pub use server::{Options, Server};
 
 /// Why a private server could not be had.

@@ -2,6 +2,7 @@
 
 use super::ScratchError;
 use super::binaries::{Binaries, find};
+use super::directory::{is_alive, sweep, temporary};
 use super::keeper::Keeper;
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, User};
@@ -45,9 +46,9 @@ impl Server {
     /// When there are no programs, no account to run it as, or it does not come up.
     pub fn start(options: &Options) -> Result<Self, ScratchError> {
         let binaries = options.binaries.clone().map_or_else(find, Ok)?;
-        sweep();
+        sweep(PREFIX);
         let account = account()?;
-        let directory = options.keep.clone().unwrap_or_else(temporary);
+        let directory = options.keep.clone().unwrap_or_else(|| temporary(PREFIX));
         let password = prepare(&directory, &binaries, account)?;
         wait_for_former(&directory);
         let port = port_of(&directory)?;
@@ -138,11 +139,6 @@ fn account() -> Result<Option<Account>, ScratchError> {
     }
     let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
     user.map(|user| Some(Account { uid: user.uid, gid: user.gid })).ok_or(ScratchError::NoAccount)
-}
-
-fn temporary() -> PathBuf {
-    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    std::env::temp_dir().join(format!("{PREFIX}{}-{unique:x}", std::process::id()))
 }
 
 /// Makes the data directory where there is none yet, and returns the superuser's password.
@@ -258,23 +254,4 @@ fn wait_for_former(directory: &Path) {
 /// The server that the directory's `postmaster.pid` names on its first line.
 fn former(directory: &Path) -> Option<i32> {
     fs::read_to_string(directory.join("data/postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
-}
-
-fn is_alive(pid: i32) -> bool {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
-}
-
-/// Removes directories whose process is gone.
-fn sweep() {
-    let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
-    for entry in entries {
-        let name = entry.file_name();
-        let owner = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX))
-            .and_then(|rest| rest.split('-').next()?.parse::<i32>().ok());
-        if owner.is_some_and(|pid| !is_alive(pid)) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }

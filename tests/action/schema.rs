@@ -54,7 +54,7 @@ async fn files_make_it_in_one_transaction_and_undo_drops_just_that() {
 
     let again = world.apply(&make, &checkpoint).await.unwrap();
     assert_eq!(again.left, outcome.left, "after a crash it still knows what it created");
-    assert!(again.summary.contains("stood there already"), "{}", again.summary);
+    assert_eq!(again.summary, outcome.summary, "what a killed attempt made is told as made");
 
     psql(&world.url, "create view theirs.uses as select * from thing");
     let refused = world.undo(&make, &checkpoint, Some(&outcome.left)).await.unwrap_err();
@@ -131,9 +131,6 @@ async fn the_real_dumps_are_understood() {
         let (checkpoint, outcome) = world.done(&make).await;
         let by_psql = database();
         files.iter().for_each(|file| crate::support::psql_file(&by_psql, file));
-        let ours = dump(&world.url);
-        let ours = ours.split("CREATE SCHEMA cutover").next().unwrap().len();
-        assert!(ours > 1000, "{name}");
         let count = "select count(*) || ' ' || (select count(*) from pg_constraint) from pg_class where relnamespace = 'public'::regnamespace";
         let psql_count = psql(&by_psql, count);
         assert_eq!(

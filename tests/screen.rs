@@ -7,167 +7,170 @@ mod screens {
     pub mod world;
 }
 
-use screens::pty::Pty;
+#[path = "support/terminal.rs"]
+mod terminal;
+
+use screens::pty;
 
 /// Not a test of its own: what the others start.
 #[test]
 fn child() {
-    if std::env::var_os(screens::pty::CHILD).is_some() {
+    if std::env::var_os(pty::CHILD).is_some() {
         screens::world::show();
     }
 }
 
 #[test]
 fn a_run_from_its_first_key_to_its_last_card() {
-    let mut pty = Pty::start(100, 30, &[]);
-    pty.wait_for("ready");
-    pty.keys("\r");
-    pty.wait_for("Start this run?");
-    pty.keys("\r");
-    pty.wait_for_not("Start this run?");
-    pty.keys("\r\t\r");
-    pty.wait_for("alerts_alert");
-    pty.wait_for("waits for you");
-    pty.keys("\r");
-    pty.wait_for("type oncall to go on");
-    pty.keys("oncall\t\t\r");
-    pty.wait_for("✓ done");
-    pty.wait_for("left to do");
-    pty.keys("q");
-    assert!(pty.ended().success());
-    pty.is_restored();
+    let mut terminal = pty::start(100, 30, &[]);
+    terminal.wait_for("ready");
+    terminal.keys("\r");
+    terminal.wait_for("Start this run?");
+    terminal.keys("\r");
+    terminal.wait_for_not("Start this run?");
+    terminal.keys("\r\t\r");
+    terminal.wait_for("alerts_alert");
+    terminal.wait_for("waits for you");
+    terminal.keys("\r");
+    terminal.wait_for("type oncall to go on");
+    terminal.keys("oncall\t\t\r");
+    terminal.wait_for("✓ done");
+    terminal.wait_for("left to do");
+    terminal.keys("q");
+    assert!(terminal.ended().success());
+    terminal.is_restored();
 }
 
 #[test]
 fn a_refused_gate_stays_and_says_nothing_was_done() {
-    let mut pty = Pty::start(80, 24, &[]);
-    pty.wait_for("ready");
-    pty.keys("\r\t\r");
-    pty.wait_for("waits for you");
-    pty.keys("\r\t\r");
-    pty.wait_for("▲ enter");
-    pty.keys("?");
-    pty.wait_for("everywhere");
-    pty.keys("\u{1b}");
-    pty.wait_for_not("everywhere");
-    pty.keys("gb");
-    pty.wait_for("Roll back to before");
-    pty.keys("\t\r");
-    pty.wait_for("rolled back");
-    pty.keys("q");
-    assert!(pty.ended().success());
+    let mut terminal = pty::start(80, 24, &[]);
+    terminal.wait_for("ready");
+    terminal.keys("\r\t\r");
+    terminal.wait_for("waits for you");
+    terminal.keys("\r\t\r");
+    terminal.wait_for("▲ enter");
+    terminal.keys("?");
+    terminal.wait_for("everywhere");
+    terminal.keys("\u{1b}");
+    terminal.wait_for_not("everywhere");
+    terminal.keys("gb");
+    terminal.wait_for("Roll back to before");
+    terminal.keys("\t\r");
+    terminal.wait_for("rolled back");
+    terminal.keys("q");
+    assert!(terminal.ended().success());
 }
 
 #[test]
 fn any_size_at_any_moment() {
-    let mut pty = Pty::start(120, 40, &[]);
-    pty.wait_for("ready");
-    pty.keys("\r\t\r");
+    let mut terminal = pty::start(120, 40, &[]);
+    terminal.wait_for("ready");
+    terminal.keys("\r\t\r");
     for (columns, lines) in [(40, 12), (200, 60), (10, 3), (80, 24), (39, 50), (300, 80), (1, 1), (132, 43)] {
-        pty.resize(columns, lines);
+        terminal.resize(columns, lines);
     }
-    pty.wait_for("╭ steps");
-    pty.resize(30, 8);
-    pty.wait_for("cutover needs 40×12");
-    pty.resize(80, 24);
-    pty.wait_for("╭ steps");
-    pty.keys("q\t\r");
-    pty.ended();
-    pty.is_restored();
+    terminal.wait_for("╭ steps");
+    terminal.resize(30, 8);
+    terminal.wait_for("cutover needs 40×12");
+    terminal.resize(80, 24);
+    terminal.wait_for("╭ steps");
+    terminal.keys("q\t\r");
+    terminal.ended();
+    terminal.is_restored();
 }
 
 #[test]
 fn signals_give_the_terminal_back() {
     for signal in ["TERM", "HUP", "INT"] {
-        let mut pty = Pty::start(80, 24, &[]);
-        pty.wait_for("ready");
-        pty.keys("\r\t\r");
-        pty.wait_for("running");
-        pty.signal(signal);
-        pty.ended();
-        pty.is_restored();
-        assert!(pty.everything().contains("LEFT BY Signal"), "{signal}");
+        let mut terminal = pty::start(80, 24, &[]);
+        terminal.wait_for("ready");
+        terminal.keys("\r\t\r");
+        terminal.wait_for("running");
+        terminal.signal(signal);
+        terminal.ended();
+        terminal.is_restored();
+        assert!(terminal.everything().contains("LEFT BY Signal"), "{signal}");
     }
 }
 
 #[test]
 fn a_terminal_that_is_gone_ends_the_screen() {
-    let Some(mut pty) = Pty::inside_another() else {
+    let Some(mut terminal) = pty::inside_another() else {
         println!("SKIPPED: `script` (util-linux) is not there");
         return;
     };
-    pty.wait_for("ready");
-    pty.keys("\r\t\r");
-    pty.wait_for("running");
-    pty.signal("KILL");
-    pty.screen_is_gone();
+    terminal.wait_for("ready");
+    terminal.keys("\r\t\r");
+    terminal.wait_for("running");
+    terminal.signal("KILL");
+    pty::screen_is_gone(&terminal);
 }
 
 #[test]
 fn the_shell_gets_the_terminal_by_ctrl_z_and_gives_it_back() {
-    let mut pty = Pty::shell(100, 30);
-    pty.wait_for("$");
-    pty.start_in_shell();
-    pty.wait_for("ready");
-    pty.keys("\u{1a}");
-    pty.wait_for("Stopped");
-    pty.is_restored();
-    pty.keys("stty -a | grep -o ' icanon'\r");
-    pty.wait_for(" icanon");
-    pty.keys("fg\r");
-    pty.wait_for("╭ steps");
-    pty.wait_for("ready");
-    pty.keys("?");
-    pty.wait_for("everywhere");
-    pty.keys("\u{1b}");
-    pty.wait_for_not("everywhere");
-    pty.keys("q");
-    pty.wait_for("LEFT BY Operator");
-    pty.is_restored();
+    let mut terminal = pty::shell(100, 30);
+    terminal.wait_for("$");
+    pty::start_in_shell(&mut terminal);
+    terminal.wait_for("ready");
+    terminal.keys("\u{1a}");
+    terminal.wait_for("Stopped");
+    terminal.is_restored();
+    terminal.keys("stty -a | grep -o ' icanon'\r");
+    terminal.wait_for(" icanon");
+    terminal.keys("fg\r");
+    terminal.wait_for("╭ steps");
+    terminal.wait_for("ready");
+    terminal.keys("?");
+    terminal.wait_for("everywhere");
+    terminal.keys("\u{1b}");
+    terminal.wait_for_not("everywhere");
+    terminal.keys("q");
+    terminal.wait_for("LEFT BY Operator");
+    terminal.is_restored();
 }
 
 #[test]
 fn without_job_control_ctrl_z_harms_nothing() {
-    let mut pty = Pty::start(80, 24, &[]);
-    pty.wait_for("ready");
-    pty.keys("\u{1a}");
-    pty.keys("?");
-    pty.wait_for("everywhere");
+    let mut terminal = pty::start(80, 24, &[]);
+    terminal.wait_for("ready");
+    terminal.keys("\u{1a}");
+    terminal.keys("?");
+    terminal.wait_for("everywhere");
 }
 
 #[test]
 fn a_terminal_that_cannot_draw_is_told_what_to_do() {
-    let mut pty = Pty::start(80, 24, &[("TERM", "dumb")]);
-    pty.wait_for("use --headless");
-    pty.ended();
+    let mut terminal = pty::start(80, 24, &[("TERM", "dumb")]);
+    terminal.wait_for("use --headless");
+    terminal.ended();
 }
 
 #[test]
 fn waiting_costs_no_time_of_the_processor() {
-    let mut pty = Pty::start(120, 40, &[]);
-    pty.wait_for("ready");
+    let mut terminal = pty::start(120, 40, &[]);
+    terminal.wait_for("ready");
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let before = pty.processor_ticks();
+    let before = terminal.processor_ticks();
     std::thread::sleep(std::time::Duration::from_secs(2));
-    let spent = pty.processor_ticks() - before;
+    let spent = terminal.processor_ticks() - before;
     println!("idle for 2 s: {spent} ticks of 10 ms");
     assert!(spent <= 5, "{spent} ticks in two idle seconds");
 }
 
 #[test]
 fn a_key_is_seen_while_rows_are_moving() {
-    let mut pty = Pty::start(120, 40, &[("CUTOVER_SCREEN_SLOW", "1")]);
-    pty.wait_for("ready");
-    pty.keys("\r\t\r");
-    pty.wait_for("alerts_alert");
+    let mut terminal = pty::start(120, 40, &[("CUTOVER_SCREEN_SLOW", "1")]);
+    terminal.wait_for("ready");
+    terminal.keys("\r\t\r");
+    terminal.wait_for("alerts_alert");
     let mut took: Vec<u128> = (0..20)
         .map(|_| {
             let begun = std::time::Instant::now();
-            pty.keys("?");
-            pty.wait_for("everywhere");
+            terminal.keys("?");
+            terminal.wait_for("everywhere");
             let took = begun.elapsed().as_millis();
-            pty.keys("\u{1b}");
-            pty.wait_for_not("everywhere");
+            terminal.keys("\u{1b}");
+            terminal.wait_for_not("everywhere");
             took
         })
         .collect();

@@ -47,14 +47,22 @@ impl Inspect for DatabaseInspect {
         view.error = None;
         let sides = match self.sides(context).await {
             Ok(sides) => sides,
-            Err(error) => {
-                view.error = Some(error);
-                return;
-            }
+            Err(error) => return give_up(query, view, error),
         };
-        let answered = put(sides, context, query, view).await;
-        view.error = answered.err();
+        if let Err(error) = put(sides, context, query, view).await {
+            give_up(query, view, error);
+        }
     }
+}
+
+/// What was read before may not be true any more, and nobody is to take it for what stands there now.
+fn give_up(query: &Query, view: &mut DataView, error: String) {
+    *view = match query {
+        Query::Tables => DataView::default(),
+        Query::Rows { .. } => DataView { rows: None, ..std::mem::take(view) },
+        Query::Column { .. } => DataView { column: None, ..std::mem::take(view) },
+    };
+    view.error = Some(error);
 }
 
 /// Answers on a thread that may block, because SQLite does.
@@ -63,11 +71,26 @@ async fn put(sides: Sides, context: &Context, query: &Query, view: &mut DataView
     let work = move || handle.block_on(answer(&sides, &context, &query));
     let answer = tokio::task::spawn_blocking(work).await.map_err(|error| failed("answering", &error))??;
     match answer {
-        Answer::Tables(tables) => view.tables = tables,
+        Answer::Tables(tables) => {
+            forget_older(view, &tables);
+            view.tables = tables;
+        }
         Answer::Rows(rows) => view.rows = Some(rows),
         Answer::Column(column) => view.column = Some(column),
     }
     Ok(())
+}
+
+/// Rows and a column of a table whose counts have changed were read in another state of the run.
+fn forget_older(view: &mut DataView, tables: &[super::TableCounts]) {
+    let counts = |tables: &[super::TableCounts], name: &str| tables.iter().find(|table| table.table == name).cloned();
+    let changed = |name: &str| counts(&view.tables, name) != counts(tables, name);
+    let (rows, column) = (
+        view.rows.as_ref().is_some_and(|rows| changed(&rows.table)),
+        view.column.as_ref().is_some_and(|column| changed(&column.table)),
+    );
+    view.rows = view.rows.take().filter(|_| !rows);
+    view.column = view.column.take().filter(|_| !column);
 }
 
 enum Answer {

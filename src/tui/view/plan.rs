@@ -115,7 +115,7 @@ fn whole(report: &PlanReport, columns: usize, theme: &Theme) -> Vec<Line<'static
     let replaced: u64 = report.tables.iter().map(|table| table.rows_target).sum();
     lines.extend(labelled(
         "replaces",
-        &format!("{} that stand in the target", format::plural(replaced, "row", "rows")),
+        &format::plural(replaced, "row that stands in the target", "rows that stand in the target"),
         columns,
         plain,
     ));

@@ -6,7 +6,7 @@ SHELL := /bin/sh
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench needs postgres schema
+.PHONY: help demo test check bench pictures needs postgres schema
 
 help:            ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,10 @@ check:           ## Formatting, lints, documentation, licences
 
 bench: needs     ## Benchmarks: encoders, and the head-to-head against other loaders
 	$(CARGO) bench --locked $(ARGS)
+
+pictures: needs  ## Draw the pictures of the documentation anew, from a real demo
+	@$(CARGO) build --release --quiet --locked
+	@$(CARGO) run --quiet --locked --example pictures -- target/release/cutover
 
 schema:          ## Write the JSON schema of a runbook anew
 	$(CARGO) run --quiet --locked -- schema > assets/runbook.schema.json

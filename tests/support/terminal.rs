@@ -63,8 +63,8 @@ impl Terminal {
 
     pub fn resize(&mut self, columns: u16, lines: u16) {
         self.pump(Duration::from_millis(30));
-        // vt100 counts below zero when a wide symbol meets a single column.
-        self.parser.screen_mut().set_size(lines, columns.max(2));
+        // vt100 counts below zero when a line is wrapped in a single line or column.
+        self.parser.screen_mut().set_size(lines.max(2), columns.max(2));
         self.master.resize(size(columns, lines)).unwrap();
     }
 

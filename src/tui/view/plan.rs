@@ -182,7 +182,7 @@ fn warning_lines(warnings: &[Warning], columns: usize, theme: &Theme) -> Vec<Lin
 
 /// The chosen table: its columns above, the chosen column below.
 fn table_side(app: &App, report: &PlanReport, table: &TablePlan, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
-    let wanted = u16::try_from(table.columns.len() + table.warnings.len()).unwrap_or(u16::MAX).saturating_add(4);
+    let wanted = u16::try_from(table.columns.len() + table.warnings.len()).unwrap_or(u16::MAX).saturating_add(2);
     let upper = Rect { height: wanted.clamp(5, (area.height / 2).max(5)).min(area.height), ..area };
     let title =
         format!("{} · {} rows ▸ replaces {}", table.table, format::count(table.rows), format::count(table.rows_target));

@@ -98,6 +98,8 @@ impl<'a> Stage<'a> {
         run("postgres", &format!("drop database if exists {DATABASE}"));
         run("postgres", &format!("create database {DATABASE}"));
         run(DATABASE, SCHEMA);
+        // The row that a fresh instance leaves would be in the way of those who do not truncate.
+        run(DATABASE, "truncate \"user\"");
         run("postgres", "checkpoint");
     }
 

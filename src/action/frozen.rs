@@ -1,9 +1,10 @@
 //! Frozen copies of the source in the run's directory: the snapshot that is copied from, and one for looking only.
 
-use super::{ActionError, Context, FailureKind};
+use super::{ActionError, Context, FailureKind, failure};
 use crate::connect::sqlite::{self, Fingerprint, FreezeError, Frozen};
 use crate::crash;
 use crate::progress::{LogLevel, Wish};
+use crate::runbook::Settings;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -159,5 +160,43 @@ pub(super) async fn source_for(context: &Context, freeze: bool) -> Result<PathBu
                 path.display()
             ),
         )),
+    }
+}
+
+/// The source must still hold what was copied: otherwise somebody wrote where nobody will look again.
+pub(super) async fn require_quiet(context: &Context) -> Result<(), ActionError> {
+    let source = &context.runbook.source.sqlite;
+    if sqlite::in_transaction(source) {
+        return Err(ActionError::refused(format!(
+            "a transaction that writes the source {} is open, and what it commits would be lost (open for writing: {}); end it, stop its writer, and try again",
+            source.display(),
+            sqlite::holders(source).words()
+        )));
+    }
+    if let Some(record) = recorded(&snapshot_path(context)) {
+        return require_unchanged(context, &record).await;
+    }
+    let quiesced = context.outcome(|settings| matches!(settings, Settings::Quiesce(_)));
+    let Some(then) = quiesced.and_then(|outcome| outcome.left.get("fingerprint")) else {
+        context
+            .progress
+            .log(LogLevel::Warn, "no snapshot and no quiesce step before: nothing proves that nobody writes");
+        return Ok(());
+    };
+    let then: Fingerprint = failure::read(then)?;
+    match sqlite::fingerprint(&context.runbook.source.sqlite)?.change_since(&then) {
+        None => Ok(()),
+        Some(moved) => Err(ActionError::refused(format!(
+            "the source was written since it was quiesced ({moved}; open for writing: {}); stop the writer and quiesce again",
+            sqlite::holders(&context.runbook.source.sqlite).words()
+        ))),
+    }
+}
+
+/// The same for steps that may be the last before somebody switches by hand; only where the runbook has stopped the writers.
+pub(super) async fn require_quiet_after_quiesce(context: &Context) -> Result<(), ActionError> {
+    match context.outcome(|settings| matches!(settings, Settings::Quiesce(_))) {
+        Some(_) => require_quiet(context).await,
+        None => Ok(()),
     }
 }

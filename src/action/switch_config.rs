@@ -2,11 +2,8 @@
 
 use super::config_file::{self, Change, Edit};
 use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen, late_writes, replace};
-use crate::connect::sqlite::{self, Fingerprint};
 use crate::evidence::Finding;
 use crate::figures;
-use crate::progress::LogLevel;
-use crate::runbook::Settings;
 use crate::runbook::settings::{self, ConfigFormat};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -81,7 +78,7 @@ impl Action for SwitchConfig {
     }
 
     async fn apply(&self, context: &Context, checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
-        require_quiet(context).await?;
+        frozen::require_quiet(context).await?;
         let before: Before = checkpoint.read()?;
         let former = kept(context, &before)?;
         let wanted = self.edited(&former).map_err(|reason| ActionError::refused(self.about(&reason)))?;
@@ -189,36 +186,6 @@ impl SwitchConfig {
             hash(now),
             config_file::difference(expected, now, &context.secrets)
         ))
-    }
-}
-
-/// The source must still hold what was copied: otherwise somebody wrote where nobody will look again.
-async fn require_quiet(context: &Context) -> Result<(), ActionError> {
-    let source = &context.runbook.source.sqlite;
-    if sqlite::in_transaction(source) {
-        return Err(ActionError::refused(format!(
-            "a transaction that writes the source {} is open, and what it commits would be lost (open for writing: {}); end it, stop its writer, and try again",
-            source.display(),
-            sqlite::holders(source).words()
-        )));
-    }
-    if let Some(record) = frozen::recorded(&frozen::snapshot_path(context)) {
-        return frozen::require_unchanged(context, &record).await;
-    }
-    let quiesced = context.outcome(|settings| matches!(settings, Settings::Quiesce(_)));
-    let Some(then) = quiesced.and_then(|outcome| outcome.left.get("fingerprint")) else {
-        context
-            .progress
-            .log(LogLevel::Warn, "no snapshot and no quiesce step before: nothing proves that nobody writes");
-        return Ok(());
-    };
-    let then: Fingerprint = failure::read(then)?;
-    match sqlite::fingerprint(&context.runbook.source.sqlite)?.change_since(&then) {
-        None => Ok(()),
-        Some(moved) => Err(ActionError::refused(format!(
-            "the source was written since it was quiesced ({moved}; open for writing: {}); stop the writer and quiesce again",
-            sqlite::holders(&context.runbook.source.sqlite).words()
-        ))),
     }
 }
 

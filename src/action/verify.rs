@@ -34,6 +34,7 @@ impl Action for Verify {
             return Err(ActionError::new(kind, text));
         }
         let evidence = load.compare(context, &planned.mapping).await?;
+        frozen::require_quiet_after_quiesce(context).await?;
         match wrong(&evidence) {
             Some(message) => Err(ActionError::new(FailureKind::Differences, message).with_evidence(evidence)),
             None => Ok(Outcome { summary: summary(&evidence), evidence, ..Outcome::default() }),

@@ -127,6 +127,25 @@ async fn a_difference_is_found_and_keeps_the_gate_shut() {
 }
 
 #[tokio::test]
+async fn a_source_that_is_written_after_the_snapshot_does_not_pass_verification() {
+    let mut world = world();
+    let quiesce = world.step("quiesce", "quiesce", json!({ "quiet_seconds": 0.1 }));
+    let [snapshot, truncate, copy] = steps(&mut world);
+    let verify = world.step("verify", "verify", json!({}));
+    for step in [&quiesce, &snapshot, &truncate, &copy] {
+        world.done(step).await;
+    }
+    rusqlite::Connection::open(world.source())
+        .unwrap()
+        .execute_batch("insert into thing (name) values ('late')")
+        .unwrap();
+    let checkpoint = world.prepare(&verify).await.unwrap();
+    let refused = world.apply(&verify, &checkpoint).await.unwrap_err();
+    assert_eq!(refused.kind, FailureKind::Refused);
+    assert!(refused.message.contains("written since the snapshot"), "{}", refused.message);
+}
+
+#[tokio::test]
 async fn sequences_are_set_and_set_back() {
     let mut world = world();
     let snapshot = world.step("snapshot", "snapshot", json!({}));

@@ -228,13 +228,13 @@ fn a_kill_anywhere_changes_nothing_that_matters() {
         }
     }
     for (name, hit) in &hits {
-        println!("killed at {name}: {hit} times");
+        support::say(&format!("killed at {name}: {hit} times"));
     }
     for number in 0..RANDOM_KILLS {
         let case = laboratory.case(&format!("random-{number}"));
         let delay = lasted.mul_f64(fraction(number));
         let killed = kill_after(case.start(), delay);
-        println!("killed after {} ms: {killed}", delay.as_millis());
+        support::say(&format!("killed after {} ms: {killed}", delay.as_millis()));
         failures.extend(judge(case, &expected, &format!("random {number} after {delay:?}")));
     }
     let never: Vec<_> = points.keys().filter(|name| !hits.contains_key(name.as_str())).collect();

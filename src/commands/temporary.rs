@@ -16,8 +16,7 @@ impl Temporary {
     /// # Errors
     /// When it cannot be made.
     pub(super) fn new() -> Result<Self, Stop> {
-        let moment = jiff::Timestamp::now().as_nanosecond();
-        let path = std::env::temp_dir().join(format!("cutover-look-{}-{moment:x}", std::process::id()));
+        let path = crate::scratch::temporary("cutover-look-");
         DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
             Stop::failed(format!(
                 "making {}: {error}; set TMPDIR to a directory with room for a copy of the source",

@@ -1,7 +1,9 @@
 //! The run as plain data to draw: a fold over the journal, plus live progress. Views read it and change nothing.
 
 pub use crate::action::{Description, FailureKind};
-pub use crate::inspect::{ColumnView, DataView, Distribution, Query, RowPair, RowPick, RowsView, TableCounts};
+pub use crate::inspect::{
+    ClusterView, ColumnView, DataView, Distribution, Query, RowPair, RowPick, RowsView, TableCounts,
+};
 pub use crate::progress::{LogLevel, PartProgress};
 
 use crate::evidence::{Evidence, PlanReport};
@@ -49,6 +51,8 @@ pub struct Snapshot {
     pub downtime_budget: Option<f64>,
     /// The step after which going back loses writes.
     pub point_of_no_return: Option<StepId>,
+    /// The cluster that the service runs on, as last seen; none where it runs on this host. Decides whether there is a Cluster tab.
+    pub cluster: Option<Arc<ClusterView>>,
     /// Answers to the screen's queries.
     pub data: Arc<DataView>,
     /// Why the last command was refused; shown until the next one.

@@ -74,6 +74,89 @@ pub struct DataView {
     pub error: Option<String>,
 }
 
+/// The cluster as it was last seen: what stands there of the service and of this run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClusterView {
+    /// The kubeconfig's context.
+    pub context: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Deployments and stateful sets of the service, and how far their rollout is.
+    pub workloads: Vec<WorkloadView>,
+    /// Pods of the service and of this run.
+    pub pods: Vec<PodView>,
+    /// What the cluster said lately, the newest last.
+    pub events: Vec<ClusterEvent>,
+    /// The last lines of the chosen pod's log.
+    pub log: Option<PodLog>,
+    /// Why the cluster could not be looked at.
+    pub error: Option<String>,
+}
+
+/// A workload and its rollout.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadView {
+    /// `deployment/grafana`.
+    pub name: String,
+    /// Replicas wanted.
+    pub wanted: u32,
+    /// Replicas of the newest template.
+    pub updated: u32,
+    /// Replicas ready.
+    pub ready: u32,
+    /// What it waits for, in words; empty when nothing.
+    pub message: String,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PodView {
+    /// Its name.
+    pub name: String,
+    /// Its phase, or the reason that explains it better: `Running`, `ImagePullBackOff`.
+    pub state: String,
+    /// Containers ready.
+    pub ready: u32,
+    /// Containers in all.
+    pub containers: u32,
+    /// Restarts of all containers.
+    pub restarts: u32,
+    /// Where it runs.
+    pub node: String,
+    /// Seconds since it was made.
+    pub age_seconds: f64,
+    /// Whether it is well.
+    pub healthy: bool,
+}
+
+/// An event of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClusterEvent {
+    /// When it was last seen.
+    pub at: Option<jiff::Timestamp>,
+    /// What it is about: `pod/grafana-7d…`.
+    pub object: String,
+    /// `FailedScheduling` and the like.
+    pub reason: String,
+    /// In words.
+    pub message: String,
+    /// Whether the cluster calls it a warning.
+    pub warning: bool,
+    /// How often.
+    pub count: u32,
+}
+
+/// The end of a pod's log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PodLog {
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// Its last lines, oldest first.
+    pub lines: Vec<String>,
+}
+
 /// A table's counts on both sides.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableCounts {

@@ -119,6 +119,7 @@ impl Act {
             Self::View(View::Run) => "The steps: what has happened, what comes next",
             Self::View(View::Plan) => "The plan: tables, columns, conversions, warnings",
             Self::View(View::Data) => "The data: both sides next to each other",
+            Self::View(View::Cluster) => "The cluster: pods, rollout, events, pod logs",
             Self::View(View::Log) => "The whole log",
             Self::Back => "Close what is open; never destroys anything",
             Self::Redraw => "Draw everything anew",

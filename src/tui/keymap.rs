@@ -12,12 +12,12 @@ pub(super) struct Key {
 }
 
 /// An act and the keys for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Binding {
     /// What it does.
     pub act: Act,
     /// The keys; the first one is named in the last line.
-    pub keys: &'static [Key],
+    pub keys: Vec<Key>,
     /// The view in which it holds; everywhere when none.
     pub view: Option<View>,
     /// Whether the last line names it, and how early: smaller first. Zero: never.
@@ -36,68 +36,83 @@ const fn code(code: KeyCode) -> Key {
     Key { code, control: false }
 }
 
-const fn everywhere(act: Act, keys: &'static [Key], footer: u8) -> Binding {
-    Binding { act, keys, view: None, footer }
+fn everywhere(act: Act, keys: &[Key], footer: u8) -> Binding {
+    Binding { act, keys: keys.to_vec(), view: None, footer }
 }
 
-const fn only(view: View, act: Act, keys: &'static [Key], footer: u8) -> Binding {
-    Binding { act, keys, view: Some(view), footer }
+fn only(view: View, act: Act, keys: &[Key], footer: u8) -> Binding {
+    Binding { act, keys: keys.to_vec(), view: Some(view), footer }
 }
 
 /// Every binding, in the order of the help.
-pub(super) const BINDINGS: &[Binding] = &[
-    everywhere(Act::Open, &[code(KeyCode::Enter)], 1),
-    everywhere(Act::Decide, &[key('a')], 2),
-    everywhere(Act::PauseResume, &[key(' ')], 2),
-    everywhere(Act::Retry, &[key('r')], 20),
-    everywhere(Act::Skip, &[key('s')], 21),
-    everywhere(Act::Rollback, &[key('b')], 22),
-    only(View::Run, Act::Summary, &[key('e')], 0),
-    only(View::Run, Act::Wrap, &[key('w')], 0),
-    only(View::Run, Act::Level, &[key('v')], 0),
-    only(View::Plan, Act::Unit, &[key('u')], 10),
-    only(View::Plan, Act::Policy, &[key('p')], 11),
-    only(View::Data, Act::Riskiest, &[key('e')], 10),
-    only(View::Data, Act::Sample, &[key('n')], 11),
-    only(View::Data, Act::Differing, &[key('x')], 12),
-    only(View::Data, Act::FindKey, &[key('f')], 13),
-    only(View::Data, Act::Distribution, &[key('d')], 14),
-    only(View::Data, Act::Reread, &[control('r')], 0),
-    only(View::Log, Act::Follow, &[key('f')], 10),
-    only(View::Log, Act::Wrap, &[key('w')], 11),
-    only(View::Log, Act::Level, &[key('v')], 12),
-    everywhere(Act::Filter, &[key('/')], 6),
-    everywhere(Act::Palette, &[key(':')], 5),
-    everywhere(Act::Help, &[key('?')], 3),
-    everywhere(Act::Copy, &[key('y')], 0),
-    everywhere(Act::Up, &[code(KeyCode::Up), key('k')], 0),
-    everywhere(Act::Down, &[code(KeyCode::Down), key('j')], 0),
-    everywhere(Act::Left, &[code(KeyCode::Left), key('h')], 0),
-    everywhere(Act::Right, &[code(KeyCode::Right), key('l')], 0),
-    everywhere(Act::PageUp, &[code(KeyCode::PageUp), control('u')], 0),
-    everywhere(Act::PageDown, &[code(KeyCode::PageDown), control('d')], 0),
-    everywhere(Act::Top, &[code(KeyCode::Home), key('g')], 0),
-    everywhere(Act::Bottom, &[code(KeyCode::End), key('G')], 0),
-    everywhere(Act::NextView, &[code(KeyCode::Tab)], 0),
-    everywhere(Act::PreviousView, &[code(KeyCode::BackTab)], 0),
-    everywhere(Act::View(View::Run), &[key('1')], 0),
-    everywhere(Act::View(View::Plan), &[key('2')], 0),
-    everywhere(Act::View(View::Data), &[key('3')], 0),
-    everywhere(Act::View(View::Log), &[key('4')], 0),
-    everywhere(Act::Back, &[code(KeyCode::Esc)], 0),
-    everywhere(Act::Redraw, &[control('l')], 0),
-    everywhere(Act::Suspend, &[control('z')], 0),
-    everywhere(Act::Quit, &[key('q'), control('c')], 4),
-];
-
-/// The bindings that hold in a view.
-pub(super) fn of(view: View) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |binding| binding.view.is_none_or(|only| only == view))
+#[derive(Clone, Debug)]
+pub(super) struct Keymap {
+    bindings: Vec<Binding>,
 }
 
-/// What a key does in a view.
-pub(super) fn find(view: View, event: &KeyEvent) -> Option<Act> {
-    of(view).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|binding| binding.act)
+impl Keymap {
+    /// The keys as they are without a configuration file, the tabs numbered as they stand.
+    pub(super) fn standard(tabs: &[View]) -> Self {
+        let mut bindings = vec![
+            everywhere(Act::Open, &[code(KeyCode::Enter)], 1),
+            everywhere(Act::Decide, &[key('a')], 2),
+            everywhere(Act::PauseResume, &[key(' ')], 2),
+            everywhere(Act::Retry, &[key('r')], 20),
+            everywhere(Act::Skip, &[key('s')], 21),
+            everywhere(Act::Rollback, &[key('b')], 22),
+            only(View::Run, Act::Summary, &[key('e')], 0),
+            only(View::Run, Act::Wrap, &[key('w')], 0),
+            only(View::Run, Act::Level, &[key('v')], 0),
+            only(View::Plan, Act::Unit, &[key('u')], 10),
+            only(View::Plan, Act::Policy, &[key('p')], 11),
+            only(View::Data, Act::Riskiest, &[key('e')], 10),
+            only(View::Data, Act::Sample, &[key('n')], 11),
+            only(View::Data, Act::Differing, &[key('x')], 12),
+            only(View::Data, Act::FindKey, &[key('f')], 13),
+            only(View::Data, Act::Distribution, &[key('d')], 14),
+            only(View::Data, Act::Reread, &[control('r')], 0),
+            only(View::Log, Act::Follow, &[key('f')], 10),
+            only(View::Log, Act::Wrap, &[key('w')], 11),
+            only(View::Log, Act::Level, &[key('v')], 12),
+            everywhere(Act::Filter, &[key('/')], 6),
+            everywhere(Act::Palette, &[key(':')], 5),
+            everywhere(Act::Help, &[key('?')], 3),
+            everywhere(Act::Copy, &[key('y')], 0),
+            everywhere(Act::Up, &[code(KeyCode::Up), key('k')], 0),
+            everywhere(Act::Down, &[code(KeyCode::Down), key('j')], 0),
+            everywhere(Act::Left, &[code(KeyCode::Left), key('h')], 0),
+            everywhere(Act::Right, &[code(KeyCode::Right), key('l')], 0),
+            everywhere(Act::PageUp, &[code(KeyCode::PageUp), control('u')], 0),
+            everywhere(Act::PageDown, &[code(KeyCode::PageDown), control('d')], 0),
+            everywhere(Act::Top, &[code(KeyCode::Home), key('g')], 0),
+            everywhere(Act::Bottom, &[code(KeyCode::End), key('G')], 0),
+            everywhere(Act::NextView, &[code(KeyCode::Tab)], 0),
+            everywhere(Act::PreviousView, &[code(KeyCode::BackTab)], 0),
+        ];
+        bindings.extend(tabs.iter().zip('1'..).map(|(tab, digit)| everywhere(Act::View(*tab), &[key(digit)], 0)));
+        bindings.extend([
+            everywhere(Act::Back, &[code(KeyCode::Esc)], 0),
+            everywhere(Act::Redraw, &[control('l')], 0),
+            everywhere(Act::Suspend, &[control('z')], 0),
+            everywhere(Act::Quit, &[key('q'), control('c')], 4),
+        ]);
+        Self { bindings }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter()
+    }
+
+    /// The bindings that hold in a view.
+    pub(super) fn of(&self, view: View) -> impl Iterator<Item = &Binding> {
+        self.all().filter(move |binding| binding.view.is_none_or(|only| only == view))
+    }
+
+    /// What a key does in a view.
+    pub(super) fn find(&self, view: View, event: &KeyEvent) -> Option<Act> {
+        self.of(view).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|binding| binding.act)
+    }
 }
 
 impl Binding {
@@ -139,15 +154,24 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use super::{BINDINGS, find, of};
+    use super::Keymap;
     use crate::tui::act::Act;
     use crate::tui::app::View;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+    fn standard() -> Keymap {
+        Keymap::standard(&View::ALL)
+    }
+
+    fn press(character: char, modifiers: KeyModifiers) -> KeyEvent {
+        KeyEvent::new(KeyCode::Char(character), modifiers)
+    }
+
     #[test]
     fn no_key_does_two_things_in_one_view() {
         for view in View::ALL {
-            let keys: Vec<String> = of(view).flat_map(|binding| binding.keys).map(|key| key.shown()).collect();
+            let keymap = standard();
+            let keys: Vec<String> = keymap.of(view).flat_map(|binding| &binding.keys).map(|key| key.shown()).collect();
             for key in &keys {
                 assert_eq!(keys.iter().filter(|other| *other == key).count(), 1, "{key} in {view:?}");
             }
@@ -156,15 +180,22 @@ mod tests {
 
     #[test]
     fn every_act_has_words() {
-        assert!(BINDINGS.iter().all(|binding| !binding.act.short().is_empty() && binding.act.long().len() > 1));
+        assert!(standard().all().all(|binding| !binding.act.short().is_empty() && binding.act.long().len() > 1));
     }
 
     #[test]
     fn control_is_part_of_a_key() {
-        let press = |character, modifiers| KeyEvent::new(KeyCode::Char(character), modifiers);
-        assert_eq!(find(View::Data, &press('r', KeyModifiers::CONTROL)), Some(Act::Reread));
-        assert_eq!(find(View::Data, &press('r', KeyModifiers::NONE)), Some(Act::Retry));
-        assert_eq!(find(View::Run, &press('G', KeyModifiers::SHIFT)), Some(Act::Bottom));
-        assert_eq!(find(View::Run, &press('r', KeyModifiers::ALT)), None);
+        let find = |view, event| standard().find(view, &event);
+        assert_eq!(find(View::Data, press('r', KeyModifiers::CONTROL)), Some(Act::Reread));
+        assert_eq!(find(View::Data, press('r', KeyModifiers::NONE)), Some(Act::Retry));
+        assert_eq!(find(View::Run, press('G', KeyModifiers::SHIFT)), Some(Act::Bottom));
+        assert_eq!(find(View::Run, press('r', KeyModifiers::ALT)), None);
+    }
+
+    #[test]
+    fn tabs_are_numbered_as_they_stand() {
+        let fourth = |tabs: &[View]| Keymap::standard(tabs).find(View::Run, &press('4', KeyModifiers::NONE));
+        assert_eq!(fourth(&View::ALL), Some(Act::View(View::Cluster)));
+        assert_eq!(fourth(&[View::Run, View::Plan, View::Data, View::Log]), Some(Act::View(View::Log)));
     }
 }

@@ -4,8 +4,8 @@ use super::palette::Deed;
 use super::{App, Intent, Overlay, PaletteState, PlanEntry, View};
 use crate::engine::command::Command;
 use crate::engine::snapshot::RowPick;
+use crate::tui::act::Act;
 use crate::tui::dialog::Answer;
-use crate::tui::{act::Act, keymap};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
 use tui_input::backend::crossterm::EventHandler;
 
@@ -19,7 +19,7 @@ impl App {
             return vec![Intent::Suspend];
         }
         match self.overlay.take() {
-            None => match keymap::find(self.view, &event) {
+            None => match self.keymap.find(self.view, &event) {
                 Some(act) => self.perform(act),
                 None => self.unknown(&event),
             },

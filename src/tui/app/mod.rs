@@ -19,6 +19,7 @@ pub(super) use plan::{Loudness, PlanEntry, PlanState, column_loudness};
 pub(super) use rates::Rates;
 
 use super::dialog::Dialog;
+use super::keymap::Keymap;
 use super::theme::Theme;
 use super::view;
 use crate::engine::command::Command;
@@ -56,13 +57,15 @@ pub enum View {
     Plan,
     /// Both sides next to each other.
     Data,
+    /// Pods, rollout, events: of runs on a cluster only.
+    Cluster,
     /// The log.
     Log,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [Self; 4] = [Self::Run, Self::Plan, Self::Data, Self::Log];
+    pub const ALL: [Self; 5] = [Self::Run, Self::Plan, Self::Data, Self::Cluster, Self::Log];
 
     /// The tab's words.
     pub(super) const fn name(self) -> &'static str {
@@ -70,6 +73,7 @@ impl View {
             Self::Run => "Run",
             Self::Plan => "Plan",
             Self::Data => "Data",
+            Self::Cluster => "Cluster",
             Self::Log => "Log",
         }
     }
@@ -79,7 +83,8 @@ impl View {
             Self::Run => 0,
             Self::Plan => 1,
             Self::Data => 2,
-            Self::Log => 3,
+            Self::Cluster => 3,
+            Self::Log => 4,
         }
     }
 }
@@ -123,6 +128,13 @@ pub(super) struct RunViewState {
     pub summary: bool,
 }
 
+/// What the Cluster view remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ClusterState {
+    /// How far it is scrolled.
+    pub scroll: usize,
+}
+
 /// What the log remembers, here and under the steps.
 #[derive(Clone, Debug)]
 pub(super) struct LogState {
@@ -143,6 +155,8 @@ pub(super) struct Limits {
     pub overlay: usize,
     /// The log.
     pub log: usize,
+    /// The Cluster view.
+    pub cluster: usize,
     /// The right side of the Plan view.
     pub plan: usize,
     /// A page, in lines.
@@ -162,8 +176,10 @@ pub struct App {
     pub(super) run: RunViewState,
     pub(super) plan: PlanState,
     pub(super) data: DataState,
+    pub(super) cluster: ClusterState,
     pub(super) log: LogState,
-    pub(super) filters: [String; 4],
+    pub(super) filters: [String; 5],
+    pub(super) keymap: Keymap,
     pub(super) rates: Rates,
     /// Why the last key did nothing, or what it did where that cannot be seen.
     pub(super) note: Option<String>,
@@ -188,8 +204,10 @@ impl App {
             run: RunViewState::default(),
             plan: PlanState::default(),
             data: DataState::default(),
+            cluster: ClusterState::default(),
             log: LogState { back: 0, wrap: false, level: LogLevel::Info },
             filters: Default::default(),
+            keymap: Keymap::standard(&[]),
             rates: Rates::default(),
             note: None,
             quitting: false,
@@ -233,6 +251,9 @@ impl App {
     pub fn update(&mut self, snapshot: Arc<Snapshot>) {
         let before = std::mem::replace(&mut self.snapshot, snapshot);
         self.now = self.snapshot.now.or(self.now);
+        if before.cluster.is_some() != self.snapshot.cluster.is_some() || before.run.is_empty() {
+            self.keymap = Keymap::standard(&self.tabs());
+        }
         self.rates.observe(&self.snapshot);
         if !Arc::ptr_eq(&before.data, &self.snapshot.data) {
             self.data.answered();
@@ -263,12 +284,19 @@ impl App {
         !ended && (service_down || !matches!(self.snapshot.state, RunState::Ready | RunState::Paused))
     }
 
+    /// The tabs that this run has, in order.
+    pub(super) fn tabs(&self) -> Vec<View> {
+        let has_cluster = self.snapshot.cluster.is_some();
+        View::ALL.into_iter().filter(|view| *view != View::Cluster || has_cluster).collect()
+    }
+
     /// Draws the whole screen.
     pub fn draw(&mut self, frame: &mut Frame<'_>) {
         let limits = view::draw(self, frame);
         self.run.scroll = self.run.scroll.min(limits.detail);
         self.plan.scroll = self.plan.scroll.min(limits.plan);
         self.log.back = self.log.back.min(limits.log);
+        self.cluster.scroll = self.cluster.scroll.min(limits.cluster);
         match &mut self.overlay {
             Some(Overlay::Help { scroll }) => *scroll = (*scroll).min(limits.overlay),
             Some(Overlay::Dialog(dialog)) => dialog.scroll = dialog.scroll.min(limits.overlay),

@@ -2,7 +2,7 @@
 
 use super::{App, View};
 use crate::tui::act::Act;
-use crate::tui::keymap;
+use crate::tui::keymap::Binding;
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
@@ -64,8 +64,8 @@ impl App {
     }
 
     fn all_offers(&self) -> Vec<Offer> {
-        let bindings = keymap::BINDINGS.iter().filter(|binding| binding.act.in_palette());
-        let (here, elsewhere): (Vec<&keymap::Binding>, Vec<&keymap::Binding>) =
+        let bindings = self.keymap.all().filter(|binding| binding.act.in_palette());
+        let (here, elsewhere): (Vec<&Binding>, Vec<&Binding>) =
             bindings.partition(|binding| binding.view.is_none_or(|view| view == self.view));
         let acts = here.into_iter().chain(elsewhere).map(|binding| {
             let view = binding.view.unwrap_or(self.view);

@@ -27,10 +27,8 @@ impl App {
             Act::Right => return self.go_in(),
             Act::Open => return self.open(),
             Act::Decide => self.decide(),
-            Act::NextView => return self.show(View::ALL[(self.view.index() + 1) % View::ALL.len()]),
-            Act::PreviousView => {
-                return self.show(View::ALL[(self.view.index() + View::ALL.len() - 1) % View::ALL.len()]);
-            }
+            Act::NextView => return self.show(self.tab_beside(1)),
+            Act::PreviousView => return self.show(self.tab_beside(-1)),
             Act::View(view) => return self.show(view),
             Act::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
             Act::Palette => self.overlay = Some(Overlay::Palette(super::PaletteState::default())),
@@ -88,6 +86,13 @@ impl App {
     /// Opens a dialog.
     pub(super) fn ask(&mut self, dialog: Dialog) {
         self.overlay = Some(Overlay::Dialog(Box::new(dialog)));
+    }
+
+    /// The tab so many places to the right of the open one, round about.
+    fn tab_beside(&self, by: isize) -> View {
+        let tabs = self.tabs();
+        let here = tabs.iter().position(|tab| *tab == self.view).unwrap_or(0);
+        tabs[(here + tabs.len()).saturating_add_signed(by) % tabs.len()]
     }
 
     fn show(&mut self, view: View) -> Vec<Intent> {
@@ -239,6 +244,7 @@ impl App {
         let text = match self.view {
             View::Run => self.chosen_step().map(|index| view::step_text(self, &self.snapshot.steps[index], 100)),
             View::Log => Some(view::log_text(self)),
+            View::Cluster => view::cluster_text(self),
             View::Plan => view::plan_text(self),
             View::Data => self.data_row().map(|row| view::row_text(self, row)),
         };
@@ -275,6 +281,7 @@ impl App {
             }
             View::Plan => self.move_in_plan(by),
             View::Data => self.move_in_data(by),
+            View::Cluster => self.cluster.scroll = self.cluster.scroll.saturating_add_signed(by),
             View::Log => self.log = LogState { back: self.log.back.saturating_add_signed(-by), ..self.log.clone() },
         }
     }

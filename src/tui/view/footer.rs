@@ -4,7 +4,7 @@ use super::put;
 use crate::engine::snapshot::RunState;
 use crate::tui::act::Act;
 use crate::tui::app::{App, Overlay, View};
-use crate::tui::{keymap, text};
+use crate::tui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -58,7 +58,9 @@ struct Hint {
 
 /// The hints that fit, in the keymap's order: those that cannot be used give way first, then the least important.
 fn fitting(app: &App, room: usize) -> Vec<Hint> {
-    let mut hints: Vec<Hint> = keymap::of(app.view)
+    let mut hints: Vec<Hint> = app
+        .keymap
+        .of(app.view)
         .filter(|binding| binding.footer > 0 && (binding.act != Act::Decide || decides_elsewhere(app)))
         .map(|binding| Hint {
             act: binding.act,

@@ -2,7 +2,7 @@
 
 use super::{Theme, put, words};
 use crate::engine::snapshot::RunState;
-use crate::tui::app::{App, Figures, View};
+use crate::tui::app::{App, Figures};
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -101,7 +101,7 @@ fn second(app: &App, columns: usize) -> Line<'static> {
     let theme = &app.theme;
     let narrow = columns < 60;
     let mut left = vec![Span::raw(" ")];
-    for (index, view) in View::ALL.into_iter().enumerate() {
+    for (index, view) in app.tabs().into_iter().enumerate() {
         let here = view == app.view;
         let words = if narrow && !here { (index + 1).to_string() } else { format!("{} {}", index + 1, view.name()) };
         let style = if here { theme.accent.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { theme.dim };

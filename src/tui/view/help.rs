@@ -2,7 +2,7 @@
 
 use super::{lines, over, panel};
 use crate::tui::app::{App, View};
-use crate::tui::keymap::{self, Binding};
+use crate::tui::keymap::Binding;
 use crate::tui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -26,8 +26,8 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, scroll: usize) ->
 pub(in crate::tui) fn help_lines(app: &App, columns: usize) -> Vec<Line<'static>> {
     let theme = &app.theme;
     let (own, everywhere): (Vec<&Binding>, Vec<&Binding>) =
-        keymap::of(app.view).partition(|binding| binding.view.is_some());
-    let keys = keymap::of(app.view).map(|binding| text::width(&binding.shown())).max().unwrap_or(0);
+        app.keymap.of(app.view).partition(|binding| binding.view.is_some());
+    let keys = app.keymap.of(app.view).map(|binding| text::width(&binding.shown())).max().unwrap_or(0);
     let mut lines = Vec::new();
     if !own.is_empty() {
         lines.push(super::heading(&format!("in {}", app.view.name()), columns, theme));
@@ -61,6 +61,7 @@ fn signs(view: View, columns: usize, app: &App) -> Vec<Line<'static>> {
         }
         View::Plan => "✗ forbids the copy, ▲ cells will not fit, ◆ values change knowingly, · nothing to say",
         View::Data => "✓ equal by digest, ≠ differs, · not compared yet",
+        View::Cluster => "✓ ready, ► on its way, ✗ failing, · gone",
         View::Log => "times are local",
     };
     text::wrap(signs, columns).into_iter().map(|line| Line::styled(line, app.theme.dim)).collect()

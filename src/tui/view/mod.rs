@@ -2,6 +2,7 @@
 //! scrolled, cut and copied.
 
 mod bar;
+mod cluster;
 mod data;
 mod detail;
 mod dialog;
@@ -18,6 +19,7 @@ mod plan;
 mod run;
 mod words;
 
+pub(super) use cluster::cluster_text;
 pub(super) use data::row_text;
 pub(super) use detail::step_text;
 pub(super) use log::log_text;
@@ -66,6 +68,7 @@ fn whole(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) -> Opt
         View::Run => run::draw(app, buffer, body, limits),
         View::Plan => plan::draw(app, buffer, body, limits),
         View::Data => data::draw(app, buffer, body),
+        View::Cluster => cluster::draw(app, buffer, body, limits),
         View::Log => log::draw(app, buffer, body, limits),
     }
     let last = Rect { y: area.bottom() - 1, height: 1, ..area };

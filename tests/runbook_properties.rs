@@ -136,8 +136,14 @@ fn settings() -> impl Strategy<Value = Settings> {
         text().prop_map(|query| Settings::Wait(Wait { query: Some(query), ..Wait::default() })),
         (text(), text(), word()).prop_map(|(query, expect, path)| {
             let json = [(format!("/{path}"), serde_json::json!(["1.10", 1, 1.5, true, null, "null"]))].into();
-            let probe = HttpProbe { url: "http://localhost/".into(), status: Some(204), json, body_contains: None };
-            Settings::Health(Health { http: vec![probe], sql: vec![SqlProbe { query, expect }], timeout_seconds: None })
+            let probe = HttpProbe {
+                url: "http://localhost/".into(),
+                through: None,
+                status: Some(204),
+                json,
+                body_contains: None,
+            };
+            Settings::Health(Health { http: vec![probe], sql: vec![SqlProbe { query, expect }], ..Health::default() })
         }),
         (
             text(),
@@ -150,7 +156,13 @@ fn settings() -> impl Strategy<Value = Settings> {
             .prop_map(|(file, set)| {
                 let format = Some(ConfigFormat::Ini);
                 let unset = [("a".to_owned(), vec!["b".to_owned()])].into();
-                Settings::SwitchConfig(SwitchConfig { file: file.into(), format, set, secret: [].into(), unset })
+                Settings::SwitchConfig(SwitchConfig {
+                    file: Some(file.into()),
+                    format,
+                    set,
+                    unset,
+                    ..SwitchConfig::default()
+                })
             }),
         (option::of(1_usize..9), any::<bool>()).prop_map(|(jobs, keep_undo)| Settings::Copy(Copy {
             jobs,

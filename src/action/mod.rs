@@ -30,6 +30,7 @@ mod sql_text;
 mod start;
 mod switch_config;
 mod truncate;
+mod unbuilt;
 mod verify;
 mod wait;
 

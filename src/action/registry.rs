@@ -14,6 +14,15 @@ impl Actions for Registry {
             Settings::Preflight(_) => Arc::new(super::preflight::Preflight),
             Settings::GenerateSchema(settings) => Arc::new(super::generate_schema::GenerateSchema(settings)),
             Settings::Scan(_) => Arc::new(super::scan::Scan),
+            Settings::Quiesce(with) if !with.workloads.is_empty() => Arc::new(super::unbuilt::Unbuilt),
+            Settings::Start(with) if !with.workloads.is_empty() => Arc::new(super::unbuilt::Unbuilt),
+            Settings::SwitchConfig(with) if with.file.is_none() => Arc::new(super::unbuilt::Unbuilt),
+            Settings::ResumeSync(_)
+            | Settings::Scale(_)
+            | Settings::Apply(_)
+            | Settings::Helm(_)
+            | Settings::Job(_)
+            | Settings::Cleanup(_) => Arc::new(super::unbuilt::Unbuilt),
             Settings::Quiesce(settings) => Arc::new(super::quiesce::Quiesce(settings)),
             Settings::Snapshot(_) => Arc::new(super::snapshot::Snapshot),
             Settings::Truncate(_) => Arc::new(super::truncate::Truncate),

@@ -1,10 +1,10 @@
 //! Edits the application's configuration file: the moment after which it writes to the target.
 
-use super::config_file::{self, Change, Edit};
+use super::config_file;
 use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen, late_writes, replace};
 use crate::evidence::Finding;
 use crate::figures;
-use crate::runbook::settings::{self, ConfigFormat};
+use crate::runbook::settings;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,23 +35,10 @@ struct Left {
 #[async_trait]
 impl Action for SwitchConfig {
     fn describe(&self, _context: &Context) -> Description {
-        let file = self.0.file.display();
-        let named = |(section, key): (&String, &String)| {
-            if section.is_empty() { key.clone() } else { format!("[{section}] {key}") }
-        };
-        let set = self.0.set.iter().flat_map(|(section, keys)| {
-            keys.iter().map(move |(key, value)| format!("{} = {value}", named((section, key))))
-        });
-        let secret = self.0.secret.iter().flat_map(|(section, keys)| {
-            keys.keys().map(move |key| format!("{} = {}", named((section, key)), super::MASK))
-        });
-        let unset =
-            self.0.unset.iter().flat_map(|(section, keys)| {
-                keys.iter().map(move |key| format!("{} commented out", named((section, key))))
-            });
+        let file = self.file().display();
         Description {
             does: format!("Edits {file}, leaving every other line as it is."),
-            effects: set.chain(secret).chain(unset).collect(),
+            effects: self.0.effects(),
             way_back: "Puts the former bytes back, unless somebody edited the file since. What the application wrote to PostgreSQL by then stays there.".to_owned(),
             reversible: true,
             changes: true,
@@ -59,7 +46,7 @@ impl Action for SwitchConfig {
     }
 
     async fn check(&self, context: &Context) -> Vec<Finding> {
-        let name = format!("{}: {}", context.step.id, self.0.file.display());
+        let name = format!("{}: {}", context.step.id, self.file().display());
         vec![match self.rehearse() {
             Ok(lines) => failure::passed(name, format!("writable; {} would change", figures::counted(lines, "line"))),
             Err(reason) => failure::bad(name, reason, "correct the path, its permissions or the keys in the runbook"),
@@ -138,35 +125,21 @@ impl Action for SwitchConfig {
 impl SwitchConfig {
     fn read(&self) -> Result<(PathBuf, Vec<u8>), ActionError> {
         let refused = |error: std::io::Error| ActionError::refused(self.about(&error.to_string()));
-        let real = fs::canonicalize(&self.0.file).map_err(refused)?;
+        let real = fs::canonicalize(self.file()).map_err(refused)?;
         let bytes = fs::read(&real).map_err(refused)?;
         Ok((real, bytes))
     }
 
-    fn about(&self, reason: &str) -> String {
-        format!("editing {}: {reason}", self.0.file.display())
+    fn file(&self) -> &Path {
+        self.0.file.as_deref().unwrap_or(Path::new(""))
     }
 
-    fn format(&self) -> ConfigFormat {
-        let name = self.0.file.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        let is_env = name.ends_with(".env") || name.starts_with(".env") || name == "env" || name == "environment";
-        self.0.format.unwrap_or(if is_env { ConfigFormat::Env } else { ConfigFormat::Ini })
+    fn about(&self, reason: &str) -> String {
+        format!("editing {}: {reason}", self.file().display())
     }
 
     fn edited(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let set = self.0.set.iter().flat_map(|(section, keys)| {
-            keys.iter().map(move |(key, value)| Edit { section, key, change: Change::Set(value) })
-        });
-        let secret = self.0.secret.iter().flat_map(|(section, keys)| {
-            keys.iter().map(move |(key, value)| Edit { section, key, change: Change::Set(value.expose()) })
-        });
-        let unset = self
-            .0
-            .unset
-            .iter()
-            .flat_map(|(section, keys)| keys.iter().map(move |key| Edit { section, key, change: Change::Unset }));
-        let edits: Vec<Edit<'_>> = unset.chain(set).chain(secret).collect();
-        config_file::edit(self.format(), bytes, &edits).map_err(|error| error.to_string())
+        self.0.edited(&self.file().to_string_lossy(), bytes)
     }
 
     /// How many lines would change; changes nothing.
@@ -181,7 +154,7 @@ impl SwitchConfig {
     fn edited_by_another(&self, context: &Context, since: &str, expected: &[u8], now: &[u8]) -> ActionError {
         ActionError::refused(format!(
             "{} was edited by somebody else {since}: sha256 {} was expected, {} stands there; {}\nmake it as expected, or keep that change by hand, then try again",
-            self.0.file.display(),
+            self.file().display(),
             hash(expected),
             hash(now),
             config_file::difference(expected, now, &context.secrets)

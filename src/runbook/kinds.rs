@@ -46,10 +46,16 @@ pub const KINDS: &[Kind] = &[
     kind::<with::SwitchConfig>("switch-config", &[], Undo::BuiltIn),
     kind::<with::Start>("start", &[], Undo::BuiltIn),
     kind::<with::Health>("health", &[], Undo::ChangesNothing),
+    kind::<with::ResumeSync>("resume-sync", &[], Undo::BuiltIn),
+    kind::<with::Scale>("scale", &[], Undo::BuiltIn),
+    kind::<with::Apply>("apply", &[], Undo::BuiltIn),
+    kind::<with::Helm>("helm", &["revision"], Undo::BuiltIn),
+    kind::<with::Job>("job", &[], Undo::Written),
     kind::<with::Sql>("sql", &[], Undo::Written),
     kind::<with::Shell>("shell", &["stdout"], Undo::Written),
     kind::<with::Wait>("wait", &[], Undo::ChangesNothing),
     kind::<with::Manual>("manual", &[], Undo::Written),
+    kind::<with::Cleanup>("cleanup", &[], Undo::ChangesNothing),
 ];
 
 /// The kind of that name.

@@ -1,7 +1,7 @@
 //! `KEY=value` lines, with or without `export`: as shells, systemd's `EnvironmentFile` and Docker read them.
 
-use super::Dialect;
 use super::lines::{Lines, Setting};
+use super::{Dialect, Edit, EditError, add_line};
 
 pub(super) struct Env;
 
@@ -58,6 +58,11 @@ impl Dialect for Env {
 
     fn header(&self, _section: &str) -> Option<String> {
         None
+    }
+
+    fn add(&self, lines: &mut Lines, edit: &Edit<'_>, written: &str) -> Result<(), EditError> {
+        add_line(self, lines, edit, written);
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 //! The two disagree about `;` and `#` inside an unquoted value. A comment sign after white space ends a value here; a new
 //! value that holds one is put into the quotes that Grafana's manual asks for (`"""…"""`).
 
-use super::Dialect;
 use super::lines::{Lines, Setting};
+use super::{Dialect, Edit, EditError, add_line};
 use std::ops::Range;
 
 pub(super) struct Ini;
@@ -71,6 +71,11 @@ impl Dialect for Ini {
 
     fn header(&self, section: &str) -> Option<String> {
         Some(format!("[{section}]"))
+    }
+
+    fn add(&self, lines: &mut Lines, edit: &Edit<'_>, written: &str) -> Result<(), EditError> {
+        add_line(self, lines, edit, written);
+        Ok(())
     }
 }
 

@@ -4,10 +4,12 @@
 //! A file is a list of lines with their ends. A [`Dialect`] finds the settings in it and knows how a value is written; the editing
 //! is the same for both. Lines that are no UTF-8 are carried along unread.
 
+mod asked;
 mod difference;
 mod env;
 mod ini;
 mod lines;
+mod yaml;
 
 pub use difference::difference;
 
@@ -51,6 +53,14 @@ pub enum EditError {
         /// Why.
         reason: &'static str,
     },
+    /// Not YAML that can be read, or several documents.
+    #[error("it is not one YAML document: {0}")]
+    NotYaml(String),
+    /// A YAML document that means something else than its lines look like.
+    #[error(
+        "{0} would not come out as asked, or something else would change with it; edit the file by hand and leave the key out of the runbook"
+    )]
+    Unsure(String),
     /// An environment file has no sections.
     #[error("an environment file has no section [{0}]; put the key under the empty section")]
     NoSections(String),
@@ -70,6 +80,12 @@ trait Dialect {
     fn comment(&self) -> &'static str;
     /// The line that begins a section, where there are sections.
     fn header(&self, section: &str) -> Option<String>;
+    /// Writes a key that is not there yet.
+    fn add(&self, lines: &mut Lines, edit: &Edit<'_>, written: &str) -> Result<(), EditError>;
+    /// Refuses an edit that changed more, or less, than it was to.
+    fn proven(&self, _before: &Lines, _after: &Lines, _edits: &[Edit<'_>]) -> Result<(), EditError> {
+        Ok(())
+    }
 }
 
 /// The bytes of the file after the edits, made one after the other.
@@ -81,6 +97,7 @@ pub fn edit(format: ConfigFormat, bytes: &[u8], edits: &[Edit<'_>]) -> Result<Ve
     for edit in edits {
         change(dialect(format), &mut lines, edit)?;
     }
+    dialect(format).proven(&Lines::read(bytes)?, &lines, edits)?;
     Ok(lines.bytes())
 }
 
@@ -99,6 +116,7 @@ fn dialect(format: ConfigFormat) -> &'static dyn Dialect {
     match format {
         ConfigFormat::Ini => &ini::Ini,
         ConfigFormat::Env => &env::Env,
+        ConfigFormat::Yaml => &yaml::Yaml,
     }
 }
 
@@ -109,7 +127,10 @@ fn change(dialect: &dyn Dialect, lines: &mut Lines, edit: &Edit<'_>) -> Result<(
     let settings = dialect.settings(lines);
     match (live(&settings, edit.section, edit.key), edit.change) {
         (None, Change::Unset) => Ok(()),
-        (None, Change::Set(value)) => add(dialect, lines, &settings, edit, value),
+        (None, Change::Set(value)) => {
+            let written = dialect.written(value, None).map_err(|reason| edit.unwritable(reason))?;
+            dialect.add(lines, edit, &written)
+        }
         (Some(found), _) if found.continued => Err(EditError::SeveralLines(edit.name())),
         (Some(found), Change::Unset) => {
             lines.replace(found.line, &(0..0), dialect.comment());
@@ -134,17 +155,12 @@ fn live<'a>(settings: &'a [Setting], section: &str, key: &str) -> Option<&'a Set
     last(|a, b| a == b).or_else(|| last(str::eq_ignore_ascii_case))
 }
 
-fn add(
-    dialect: &dyn Dialect,
-    lines: &mut Lines,
-    settings: &[Setting],
-    edit: &Edit<'_>,
-    value: &str,
-) -> Result<(), EditError> {
-    let written = dialect.written(value, None).map_err(|reason| edit.unwritable(reason))?;
+/// Writes a key below its commented-out likeness, else at the end of its section, else in a new section.
+fn add_line(dialect: &dyn Dialect, lines: &mut Lines, edit: &Edit<'_>, written: &str) {
+    let settings = dialect.settings(lines);
     let here: Vec<&Setting> = settings.iter().filter(|setting| setting.section == edit.section).collect();
     let like = here.iter().rev().copied().chain(settings.iter().rev()).find(|setting| !setting.commented);
-    let line = dialect.line(edit.key, &written, like.map(|setting| lines.text(setting.line)));
+    let line = dialect.line(edit.key, written, like.map(|setting| lines.text(setting.line)));
     let commented = here.iter().rev().find(|setting| setting.commented && setting.key == edit.key);
     match (commented, lines.end_of_section(edit.section, dialect)) {
         (Some(setting), _) => lines.insert(setting.line + 1, &line),
@@ -157,7 +173,6 @@ fn add(
             lines.push(&line);
         }
     }
-    Ok(())
 }
 
 impl Edit<'_> {

@@ -113,6 +113,62 @@ fn a_difference_shows_no_secret() {
     );
 }
 
+fn yaml(text: &str, edits: &[Edit<'_>]) -> String {
+    String::from_utf8(edit(ConfigFormat::Yaml, text.as_bytes(), edits).unwrap()).unwrap()
+}
+
+const VALUES: &str = "# values\nreplicas: 1\ngrafana.ini:\n  database:   # here\n    type: sqlite3 # old\n    path: \"/var/a b.db\"\n  server: {http_port: 3000}\n\nenv:\n- name: A\n  value: 'x'\n- name: B\n  value: y\ntext: |\n  type: not this one\nlast:\n";
+
+#[test]
+fn yaml_keys_are_found_by_their_path() {
+    let edits = [
+        set("grafana.ini.database", "type", "postgres"),
+        set("grafana.ini.database", "path", "it's"),
+        set("env.0", "value", "it's"),
+        set("env.1", "value", "#z"),
+        set("", "replicas", "2"),
+        Edit { section: "env.1", key: "name", change: Change::Set("C") },
+    ];
+    let expected = VALUES
+        .replace("sqlite3", "postgres")
+        .replace("/var/a b.db", "it's")
+        .replace("'x'", "'it''s'")
+        .replace("value: y", "value: '#z'")
+        .replace("replicas: 1", "replicas: 2")
+        .replace("name: B", "name: C");
+    assert_eq!(yaml(VALUES, &edits), expected);
+    let unset = Edit { section: "grafana.ini.database", key: "path", change: Change::Unset };
+    assert_eq!(yaml(VALUES, &[unset]), VALUES.replace("    path:", "#    path:"));
+}
+
+#[test]
+fn new_yaml_keys_stand_among_their_siblings() {
+    let after = yaml(VALUES, &[set("grafana.ini.database", "host", "db:5432")]);
+    assert_eq!(after, VALUES.replace("a b.db\"\n", "a b.db\"\n    host: db:5432\n"));
+    assert_eq!(yaml(VALUES, &[set("last", "on", "true")]), format!("{VALUES}  \"on\": true\n"));
+    assert_eq!(yaml("", &[set("a.b", "c", "d: e")]), "a:\n  b:\n    c: 'd: e'\n");
+    assert_eq!(yaml("a:\n  x: 1\nz: 2", &[set("a.b", "c", "")]), "a:\n  x: 1\n  b:\n    c: ''\nz: 2");
+    assert_eq!(yaml("l:\n  - a: 1\n", &[set("l.0", "b", "2")]), "l:\n  - a: 1\n    b: 2\n");
+}
+
+#[test]
+fn yaml_that_cannot_be_edited_line_by_line_is_refused() {
+    let refused =
+        |text: &str, edit: Edit<'_>| super::edit(ConfigFormat::Yaml, text.as_bytes(), &[edit]).expect_err(text);
+    let several = |path: &str| EditError::SeveralLines(path.to_owned());
+    assert_eq!(refused(VALUES, set("", "text", "x")), several("text"));
+    assert_eq!(refused(VALUES, set("grafana.ini", "server", "x")), several("[grafana.ini] server"));
+    assert!(matches!(refused(VALUES, set("grafana.ini.server", "x", "1")), EditError::Unwritable { .. }));
+    assert_eq!(refused("a: &x 1\nb: *x\n", set("", "a", "2")), several("a"));
+    assert!(matches!(refused("a: 1\n---\na: 2\n", set("", "a", "3")), EditError::NotYaml(_)));
+    assert!(matches!(
+        refused("a: {b: 1}\nc: [\nd: 1,\n]\n", set("", "d", "3")),
+        EditError::Unsure(_) | EditError::NotYaml(_)
+    ));
+    let unset = Edit { section: "l.0", key: "a", change: Change::Unset };
+    assert!(matches!(refused("l:\n  - a: 1\n    b: 2\n", unset), EditError::Unsure(_) | EditError::NotYaml(_)));
+}
+
 fn ini_file() -> impl Strategy<Value = String> {
     let key = prop::sample::select(vec!["a", "b", "password", "Host"]);
     let value = "[a-z0-9/:=]{0,8}( [a-z]{1,4})?";
@@ -172,5 +228,14 @@ proptest! {
         if let Ok(same) = edit(ConfigFormat::Ini, &bytes, &[]) {
             prop_assert_eq!(same, bytes);
         }
+    }
+
+    #[test]
+    fn a_yaml_value_comes_out_as_it_went_in(value in "[ -~\u{e9}]{0,12}", former in prop::sample::select(vec!["plain", "'s'", "\"d\"", ""])) {
+        let text = format!("# c\na:\n  k: {former} # why\n  l: 1\nb: 2\n");
+        let edited = edit(ConfigFormat::Yaml, text.as_bytes(), &[set("a", "k", &value)]).unwrap();
+        prop_assert_eq!(super::value(ConfigFormat::Yaml, &edited, "a", "k").unwrap(), Some(value));
+        let back = edit(ConfigFormat::Yaml, &edited, &[set("a", "k", "plain")]).unwrap();
+        prop_assert!(back.starts_with(b"# c\na:\n  k: ") && back.ends_with(b" # why\n  l: 1\nb: 2\n"));
     }
 }

@@ -129,7 +129,7 @@ impl Check<'_, '_> {
             }
             Some(parameter) if parameter.secret && !site.hidden => Some((
                 format!("the parameter `{name}` is secret, and what stands here is shown"),
-                "secrets may stand under a step's `env`, and under `secret` of switch-config".to_owned(),
+                "secrets may stand under a step's `env`, and under `secret` of switch-config and helm".to_owned(),
             )),
             Some(_) => None,
         }

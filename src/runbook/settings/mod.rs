@@ -2,6 +2,13 @@
 //!
 //! `action` says what each does; here is only what an author may write under `with:`.
 
+mod kubernetes;
+
+pub use kubernetes::{
+    Apply, Cleanup, ConfigValue, Helm, Inside, Job, ResumeSync, Same, Scale, Sync, SyncController, ValueFrom,
+    WorkloadEnv,
+};
+
 use super::Hidden;
 use crate::evidence::IntervalUnit;
 use schemars::JsonSchema;
@@ -41,6 +48,16 @@ pub enum Settings {
     Start(Start),
     /// Asks the application and the database whether they are well.
     Health(Health),
+    /// Gives GitOps its sync back when the repository says what runs.
+    ResumeSync(ResumeSync),
+    /// Brings workloads to a number of replicas.
+    Scale(Scale),
+    /// Applies manifests of our own.
+    Apply(Apply),
+    /// Installs or upgrades a Helm release.
+    Helm(Helm),
+    /// Runs a Job to its end.
+    Job(Job),
     /// Runs SQL on the target.
     Sql(Sql),
     /// Runs a command on this host.
@@ -49,6 +66,8 @@ pub enum Settings {
     Wait(Wait),
     /// Tells the operator to do something by hand.
     Manual(Manual),
+    /// Removes what the run's steps left in the cluster.
+    Cleanup(Cleanup),
 }
 
 /// No settings yet: the checks follow from the other steps.
@@ -76,7 +95,12 @@ pub struct GenerateSchema {
 #[serde(deny_unknown_fields, default)]
 pub struct Scan {}
 
-/// With neither command: only the proof that nobody writes, repeated before the switch.
+/// With neither command nor workloads: only the proof that nobody writes, repeated before the switch.
+///
+/// ```yaml
+/// - action: quiesce
+///   with: {workloads: [deployment/grafana], sync: [{controller: argocd, name: grafana, namespace: argocd}]}
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quiesce {
@@ -86,9 +110,16 @@ pub struct Quiesce {
     pub start: Option<String>,
     /// Variables for both commands.
     pub env: BTreeMap<String, Hidden>,
+    /// On Kubernetes: what writes the source, as `deployment/NAME` or `statefulset/NAME`. Each is scaled to 0, unless that would delete
+    /// the source: then its writer is stopped inside the running pod. The undo brings the former replicas back.
+    pub workloads: Vec<String>,
+    /// How a writer is stopped inside its pod, where scaling down would delete the source.
+    pub inside: Option<Inside>,
+    /// GitOps objects to pause first.
+    pub sync: Vec<Sync>,
     /// How long the source must stay unchanged.
     pub quiet_seconds: Option<f64>,
-    /// How long the command may take.
+    /// How long stopping may take, command or pods.
     pub timeout_seconds: Option<u64>,
 }
 
@@ -153,23 +184,37 @@ pub struct SpotCheck {
     pub rows: Option<usize>,
 }
 
-/// One file, either ini or environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// One place that holds the application's configuration: a `file` on this host, or on Kubernetes a `configmap`, a Secret
+/// (`secret_name`) or the `env` of a workload.
+///
+/// ```yaml
+/// with: {configmap: grafana, key: grafana.ini, set: {database: {type: postgres, host: "db:5432"}}}
+/// with: {configmap: values, key: config.yaml, format: yaml, set: {server.database: {type: postgres}}}
+/// with: {secret_name: grafana-env, set: {"": {GF_DATABASE_TYPE: postgres}}} # no `key`: whole keys of the object
+/// with: {env: {workload: deployment/grafana, set: {GF_DATABASE_TYPE: postgres}}}
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct SwitchConfig {
-    /// The file.
-    pub file: PathBuf,
-    /// Its format; by the file's ending when absent.
-    #[serde(default)]
+    /// A file on this host.
+    pub file: Option<PathBuf>,
+    /// The ConfigMap's name.
+    pub configmap: Option<String>,
+    /// The Secret's name.
+    pub secret_name: Option<String>,
+    /// The key of `configmap` or `secret_name` that holds a file. Without it `set`, `secret` and `unset` name whole keys of the
+    /// object, under the empty section.
+    pub key: Option<String>,
+    /// Variables of a workload's container; nothing else is written beside it.
+    pub env: Option<WorkloadEnv>,
+    /// What the file or key is written in; by its ending when absent.
     pub format: Option<ConfigFormat>,
-    /// Section to key to value; the section is empty for keys before the first and for environment files.
-    #[serde(default)]
+    /// Section to key to value. The section is empty for keys before the first and for environment files; in YAML it is the dotted path
+    /// of the mapping, list items by their number.
     pub set: BTreeMap<String, BTreeMap<String, String>>,
     /// As `set`, for values that are never shown: a password that the file has to hold.
-    #[serde(default)]
     pub secret: BTreeMap<String, BTreeMap<String, Hidden>>,
-    /// Keys to comment out, per section.
-    #[serde(default)]
+    /// Keys to comment out, per section; whole keys of an object are removed.
     pub unset: BTreeMap<String, Vec<String>>,
 }
 
@@ -181,9 +226,11 @@ pub enum ConfigFormat {
     Ini,
     /// `KEY=value` lines, with or without `export`.
     Env,
+    /// Block mappings; comments and everything else stay as they are.
+    Yaml,
 }
 
-/// How the application is brought up.
+/// How the application is brought up: by a command on this host, or on Kubernetes by its workloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Start {
@@ -193,7 +240,12 @@ pub struct Start {
     pub stop: Option<String>,
     /// Variables for both commands.
     pub env: BTreeMap<String, Hidden>,
-    /// How long the command may take.
+    /// On Kubernetes: `deployment/NAME` or `statefulset/NAME`, brought up with as many replicas as before `quiesce`. The step is done
+    /// when each has its pods ready and made anew. The undo scales them to 0.
+    pub workloads: Vec<String>,
+    /// Replicas, instead of what `quiesce` found.
+    pub replicas: Option<u32>,
+    /// How long it may take; 120 when absent, for workloads 300.
     pub timeout_seconds: Option<u64>,
 }
 
@@ -205,6 +257,8 @@ pub struct Health {
     pub http: Vec<HttpProbe>,
     /// Queries on the target.
     pub sql: Vec<SqlProbe>,
+    /// Values that must be the same in two places.
+    pub same: Vec<Same>,
     /// How long to try.
     pub timeout_seconds: Option<u64>,
 }
@@ -215,6 +269,10 @@ pub struct Health {
 pub struct HttpProbe {
     /// Address.
     pub url: String,
+    /// On Kubernetes: `pod/NAME`, `service/NAME`, `deployment/NAME` or `statefulset/NAME`; the request goes there by port-forward,
+    /// to the port that the address names, instead of over the network.
+    #[serde(default)]
+    pub through: Option<String>,
     /// Status; 200 when absent.
     #[serde(default)]
     pub status: Option<u16>,

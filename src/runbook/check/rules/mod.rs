@@ -1,5 +1,7 @@
 //! Settings that contradict each other, and values that no type excludes.
 
+mod cluster;
+
 use super::StepView;
 use crate::runbook::duration;
 use crate::runbook::problem::{Place, Problems};
@@ -75,11 +77,14 @@ impl Look<'_> {
         match step.action {
             "generate-schema" => self.one_of(step, &["command", "sql"]),
             "wait" => self.one_of(step, &["command", "query", "seconds"]),
-            "quiesce" => self.undo_without(step, "start", "stop"),
+            "quiesce" => self.quiesce(step),
             "start" => {
-                self.one_of(step, &["command"]);
+                self.one_of(step, &["command", "workloads"]);
                 self.undo_without(step, "stop", "command");
             }
+            "apply" => self.one_of(step, &["manifests", "manifest"]),
+            "job" => self.one_of(step, &["file", "manifest"]),
+            "scale" => self.one_of(step, &["workloads"]),
             "switch-config" => self.switch(step),
             "health" => self.health(step),
             "copy" => self.at_least_one(step.setting("jobs"), "`jobs`"),
@@ -90,6 +95,7 @@ impl Look<'_> {
             }
             _ => {}
         }
+        self.workloads(step);
         for name in ["quiet_seconds", "seconds", "timeout_seconds"] {
             self.positive(step.setting(name), name);
         }
@@ -121,29 +127,40 @@ impl Look<'_> {
     }
 
     fn switch(&mut self, step: &StepView<'_>) {
-        let file = step.setting("file");
-        self.not_empty(step.setting_place("file"), file, "`file`");
+        self.one_of(step, &["file", "configmap", "secret_name", "env"]);
+        for name in ["file", "configmap", "secret_name", "key"] {
+            self.not_empty(step.setting_place(name), step.setting(name), &format!("`{name}`"));
+        }
+        if step.setting("env").is_some() {
+            return self.switched_variables(step);
+        }
         let sets =
             ["set", "secret", "unset"].iter().any(|name| step.setting(name).is_some_and(|node| !node.is_empty()));
         if !sets {
             let advice = "add `set`: section, key and value";
             self.problems.add(step.place, "`switch-config` changes nothing", advice);
         }
-        let known = ["ini", "cnf", "conf", "cfg", "env"];
+        self.format(step, step.setting("file").or(step.setting("key")));
+    }
+
+    /// A file's ending says what it is written in, or the runbook does.
+    fn format(&mut self, step: &StepView<'_>, file: Option<&Node>) {
+        let known = ["ini", "cnf", "conf", "cfg", "env", "yaml", "yml"];
         if let Some((node, path)) = file.and_then(|node| Some((node, self.known(node)?)))
             && step.setting("format").is_none()
             && !path.is_empty()
             && !path.rsplit(['.', '/']).next().is_some_and(|ending| known.contains(&ending))
         {
-            let message = format!("nothing says whether `{path}` is an ini or an environment file");
-            self.problems.add(node.place, message, "add `format: ini` or `format: env`");
+            let message = format!("nothing says whether `{path}` is an ini, an environment or a YAML file");
+            self.problems.add(node.place, message, "add `format: ini`, `format: env` or `format: yaml`");
         }
     }
 
     fn health(&mut self, step: &StepView<'_>) {
-        let probes = ["http", "sql"].iter().flat_map(|name| step.setting(name).map(Node::items).unwrap_or_default());
+        let probes =
+            ["http", "sql", "same"].iter().flat_map(|name| step.setting(name).map(Node::items).unwrap_or_default());
         if probes.count() == 0 {
-            self.problems.add(step.place, "`health` asks nothing", "add a probe under `http` or `sql`");
+            self.problems.add(step.place, "`health` asks nothing", "add a probe under `http`, `sql` or `same`");
         }
         for probe in step.setting("http").map(Node::items).unwrap_or_default() {
             let Some(url) = probe.get("url") else { continue };

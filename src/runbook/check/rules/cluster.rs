@@ -25,7 +25,7 @@ impl Look<'_> {
         let fits = text.split_once('/').is_some_and(|(kind, name)| {
             matches!(kind, "deployment" | "statefulset") && !name.is_empty() && !name.contains('/')
         });
-        if !fits && !(self.filled && text.is_empty()) {
+        if !(fits || self.filled && text.is_empty()) {
             let message = format!("`{text}` is no workload");
             self.problems.add(node.place, message, "write `deployment/NAME` or `statefulset/NAME`");
         }

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("evidence", &[]),
     ("cli", &["evidence", "runbook"]),
     ("runbook", &["evidence"]),
-    ("connect", &["crash"]),
+    ("connect", &["crash", "progress"]),
     ("schema", &["connect", "evidence", "runbook"]),
     ("digest", &["schema"]),
     ("transfer", &["connect", "crash", "digest", "evidence", "progress", "runbook", "schema"]),

@@ -200,12 +200,12 @@ fn runbook() -> impl Strategy<Value = Runbook> {
             };
             steps.insert(0, Step { downtime: Some(Downtime::Begins), ..first });
             Runbook {
-                service: Service { name: name.clone(), place },
+                service: Service { name: name.clone(), place, ..Service::default() },
                 name,
                 description,
                 parameters: Vec::new(),
                 source: Source { sqlite: sqlite.into() },
-                target: Target { url_from: "DATABASE_URL".into(), schemas: transfer.schemas.clone() },
+                target: Target { schemas: transfer.schemas.clone(), ..Target::default() },
                 transfer,
                 downtime_budget: budget.map(Duration::from_secs),
                 point_of_no_return: Some("step-0".into()),

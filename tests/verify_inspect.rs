@@ -39,7 +39,7 @@ impl Case {
             description: String::new(),
             parameters: Vec::new(),
             source: Source { sqlite: path.clone() },
-            target: Target { url_from: "DATABASE_URL".to_owned(), schemas: Vec::new() },
+            target: Target::default(),
             service: Service::default(),
             transfer: TransferOptions {
                 interval_units: [("*".to_owned(), IntervalUnit::Us)].into(),
@@ -60,6 +60,7 @@ impl Case {
             step,
             outcomes: Arc::new(BTreeMap::from([("snapshot".to_owned(), outcome)])),
             target: Arc::new(Address::parse(&url).unwrap()),
+            cluster: None,
             secrets: Secrets::default(),
             lose_writes: false,
             progress,

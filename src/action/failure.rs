@@ -1,6 +1,7 @@
 //! How errors of the rooms below become failures of a step, and how checkpoints are read.
 
 use super::{ActionError, Checkpoint, FailureKind};
+use crate::connect::kubernetes::ClusterError;
 use crate::connect::postgres::ConnectError;
 use crate::connect::sqlite::FreezeError;
 use crate::evidence::{Finding, Verdict};
@@ -51,6 +52,15 @@ pub(super) fn sql_reason(error: &tokio_postgres::Error) -> String {
 impl From<ConnectError> for ActionError {
     fn from(error: ConnectError) -> Self {
         Self::failed(error.to_string())
+    }
+}
+
+impl From<ClusterError> for ActionError {
+    fn from(error: ClusterError) -> Self {
+        match error {
+            ClusterError::Config(_) => Self::refused(error.to_string()),
+            _ => Self::failed(error.to_string()),
+        }
     }
 }
 

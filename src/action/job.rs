@@ -1,6 +1,7 @@
 //! What the data steps share: a transfer as this run means it, sessions by name, and the outcomes of earlier steps.
 
 use super::{ActionError, Context, Outcome};
+use crate::connect::kubernetes::Cluster;
 use crate::evidence::Evidence;
 use crate::runbook::{Settings, Step, TransferOptions};
 use crate::schema::Mapping;
@@ -71,6 +72,17 @@ impl Context {
     /// A session on the target, named after the run and the step.
     pub(super) async fn session(&self) -> Result<Client, ActionError> {
         Ok(self.target.connect(&format!("cutover/{}/{}", self.run, self.step.id)).await?)
+    }
+
+    /// The cluster that the service runs on.
+    pub(super) fn cluster(&self) -> Result<&Cluster, ActionError> {
+        self.cluster.as_deref().ok_or_else(|| {
+            ActionError::refused(format!(
+                "step {} works on a cluster, and the runbook's service names none: add `platform: kubernetes`, `context` and \
+                 `namespace` to `service`",
+                self.step.id
+            ))
+        })
     }
 
     /// The steps before this one that are of a kind.

@@ -29,6 +29,7 @@ mod sql;
 mod sql_text;
 mod start;
 mod switch_config;
+mod test_pod;
 mod truncate;
 mod unbuilt;
 mod verify;
@@ -39,6 +40,7 @@ pub use secrets::{MASK, Secrets};
 
 pub use crate::evidence::{Checkpoint, Description, FailureKind, Outcome};
 
+use crate::connect::kubernetes::{Cluster, Permission};
 use crate::evidence::{Evidence, Finding};
 use crate::progress::{Control, ProgressSink};
 use crate::runbook::{Runbook, Step};
@@ -62,6 +64,11 @@ pub trait Action: Send + Sync {
 
     /// What can fail later, asked now. Called by preflight for every step of the runbook.
     async fn check(&self, _context: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// What the user has to be allowed to do on the cluster for this step, its undo included: exactly that, no more.
+    fn permissions(&self, _context: &Context) -> Vec<Permission> {
         Vec::new()
     }
 
@@ -124,6 +131,8 @@ pub struct Context {
     pub outcomes: Arc<BTreeMap<String, Outcome>>,
     /// How to reach the target. Debug shows no secret.
     pub target: Arc<crate::connect::postgres::Address>,
+    /// The cluster that the service runs on; none where it runs on this host.
+    pub cluster: Option<Arc<Cluster>>,
     /// Values of secret parameters: masked in everything that a command prints or a file's difference shows.
     pub secrets: Secrets,
     /// Whether the operator agreed to lose, or has exported, what the application wrote to the target since: an undo then does

@@ -12,6 +12,7 @@ impl Actions for Registry {
     fn for_step(&self, step: &Step) -> Arc<dyn Action> {
         match step.settings.clone() {
             Settings::Preflight(_) => Arc::new(super::preflight::Preflight),
+            Settings::TestPod(settings) => Arc::new(super::test_pod::TestPod(settings)),
             Settings::GenerateSchema(settings) => Arc::new(super::generate_schema::GenerateSchema(settings)),
             Settings::Scan(_) => Arc::new(super::scan::Scan),
             Settings::Quiesce(with) if !with.workloads.is_empty() => Arc::new(super::unbuilt::Unbuilt),

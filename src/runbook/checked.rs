@@ -73,13 +73,97 @@ pub struct Source {
     pub sqlite: PathBuf,
 }
 
-/// The PostgreSQL side. The address comes from the environment and is kept by `connect`, never here.
+/// The PostgreSQL side. The address comes from the environment or a Secret and is kept by `connect`, never here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Environment variable that holds the URL; `DATABASE_URL` unless told otherwise.
     pub url_from: String,
+    /// The Secret that holds the address instead.
+    pub secret: Option<SecretTarget>,
     /// Schemas whose tables are considered; empty means the search path's first.
     pub schemas: Vec<String>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self { url_from: "DATABASE_URL".to_owned(), secret: None, schemas: Vec::new() }
+    }
+}
+
+/// A target whose address is in a Secret of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretTarget {
+    /// The Secret's name.
+    pub name: String,
+    /// What it calls the pieces of the address.
+    pub keys: SecretKeys,
+    /// How the database is reached from here.
+    pub gateway: Gateway,
+}
+
+/// What a Secret calls the pieces of an address. Pieces other than host, user and password may be absent from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretKeys {
+    /// The host, as pods of the namespace know it and as the server's certificate names it.
+    pub host: String,
+    /// The port; 5432 when the Secret has none.
+    pub port: String,
+    /// The database; the user's name when the Secret has none.
+    pub name: String,
+    /// The role.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// The grade of TLS, as in `sslmode=…`; `verify-full` when the Secret has none.
+    pub sslmode: String,
+    /// Certificates of the authorities that the server's comes from, as PEM; this host's own store when the Secret has none.
+    pub ca: String,
+}
+
+impl Default for SecretKeys {
+    fn default() -> Self {
+        let [host, port, name, user, password, sslmode, ca] =
+            ["host", "port", "name", "user", "password", "sslmode", "ca.crt"].map(str::to_owned);
+        Self { host, port, name, user, password, sslmode, ca }
+    }
+}
+
+/// How a database that the runbook's Secret names is reached, as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatewayKind {
+    /// This host connects by itself.
+    #[default]
+    Direct,
+    /// The API server forwards to a pod or service.
+    PortForward,
+    /// The runbook's test pod connects.
+    Exec,
+}
+
+/// How a database that the runbook's Secret names is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// This host connects by itself.
+    Direct,
+    /// The API server forwards to this pod.
+    Pod(String),
+    /// The API server forwards to a ready pod of this service.
+    Service(String),
+    /// The pod that this step makes connects.
+    TestPod(StepId),
+}
+
+/// What a service runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Platform {
+    /// Files and commands of this host.
+    #[default]
+    Local,
+    /// A Kubernetes cluster.
+    Kubernetes,
 }
 
 /// The application.
@@ -89,6 +173,12 @@ pub struct Service {
     pub name: String,
     /// Where it runs, as shown: a host name, or context and namespace.
     pub place: String,
+    /// What it runs on.
+    pub platform: Platform,
+    /// The context of the kubeconfig that the runbook names; empty when the operator has to.
+    pub context: String,
+    /// The namespace.
+    pub namespace: String,
 }
 
 /// How values are converted. Also what the stand-alone `copy` and `verify` fill from their options.

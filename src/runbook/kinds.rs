@@ -33,6 +33,7 @@ const fn kind<T: JsonSchema>(name: &'static str, outputs: &'static [&'static str
 /// The kinds, in the order in which a cutover uses them.
 pub const KINDS: &[Kind] = &[
     kind::<with::Preflight>("preflight", &[], Undo::ChangesNothing),
+    kind::<with::TestPod>("test-pod", &["pod"], Undo::BuiltIn),
     kind::<with::GenerateSchema>("generate-schema", &["level"], Undo::BuiltIn),
     kind::<with::Scan>("scan", &[], Undo::ChangesNothing),
     kind::<with::Quiesce>("quiesce", &[], Undo::BuiltIn),

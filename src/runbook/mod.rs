@@ -40,8 +40,8 @@ mod written;
 mod yaml;
 
 pub use checked::{
-    Downtime, Gate, MigrationTable, Parameter, Runbook, Service, Source, Step, StepId, Target, TransferOptions,
-    ZonePolicy,
+    Downtime, Gate, Gateway, GatewayKind, MigrationTable, Parameter, Platform, Runbook, SecretKeys, SecretTarget,
+    Service, Source, Step, StepId, Target, TransferOptions, ZonePolicy,
 };
 pub use document::Document;
 pub use hidden::Hidden;

@@ -4,10 +4,11 @@ use super::check::{self, Region, region};
 use super::problem::Problems;
 use super::settings::Settings;
 use super::template::{self, Reference, variable};
-use super::written::{Written, WrittenGate, WrittenStep, WrittenTransfer};
+use super::written::{Written, WrittenGate, WrittenService, WrittenStep, WrittenTarget, WrittenTransfer};
 use super::yaml::{Kind, Node};
 use super::{
-    Document, Gate, Outputs, Parameter, Runbook, Service, Source, Step, StepId, Target, TransferOptions, duration,
+    Document, Gate, Gateway, GatewayKind, Outputs, Parameter, Platform, Runbook, SecretTarget, Service, Source, Step,
+    StepId, Target, TransferOptions, duration,
 };
 use minijinja::Value;
 use std::collections::BTreeMap;
@@ -173,14 +174,14 @@ fn build(
         .map(|(step, settings)| self::step(step, settings))
         .collect::<Result<_, _>>()?;
     let name = written.name;
-    let service_name = if written.service.name.is_empty() { name.clone() } else { written.service.name };
+    let service_name = if written.service.name.is_empty() { name.clone() } else { written.service.name.clone() };
     let mut runbook = Runbook {
         description: written.description,
         parameters: document.parameters().to_vec(),
         source: Source { sqlite: written.source.sqlite.into() },
         transfer: transfer(written.transfer, written.target.schemas.clone()),
-        target: Target { url_from: written.target.url_from, schemas: written.target.schemas },
-        service: Service { name: service_name, place: written.service.place },
+        target: target(written.target, &steps),
+        service: service(written.service, service_name),
         downtime_budget: written.downtime_budget.as_deref().and_then(duration::parse),
         point_of_no_return: written.point_of_no_return.map(StepId),
         name,
@@ -188,6 +189,32 @@ fn build(
     };
     left_out.iter().for_each(|step| hand_over(step, &mut runbook));
     Ok(runbook)
+}
+
+fn service(written: WrittenService, name: String) -> Service {
+    let WrittenService { place, platform, context, namespace, .. } = written;
+    let place = match platform {
+        Platform::Kubernetes if place.is_empty() && !context.is_empty() => format!("{context} · {namespace}"),
+        _ => place,
+    };
+    Service { name, place, platform, context, namespace }
+}
+
+fn target(written: WrittenTarget, steps: &[Step]) -> Target {
+    let WrittenTarget { url_from, secret, keys, gateway, forward_to, schemas } = written;
+    let (kind, to) = forward_to.split_once('/').unwrap_or(("pod", &forward_to));
+    let pod = steps.iter().find(|step| matches!(step.settings, Settings::TestPod(_)));
+    let gateway = match (gateway, kind) {
+        (GatewayKind::Direct, _) => Gateway::Direct,
+        (GatewayKind::PortForward, "service") => Gateway::Service(to.to_owned()),
+        (GatewayKind::PortForward, _) => Gateway::Pod(to.to_owned()),
+        // That there is such a step was checked.
+        (GatewayKind::Exec, _) => {
+            Gateway::TestPod(pod.map_or_else(|| StepId::from("test-pod"), |step| step.id.clone()))
+        }
+    };
+    let secret = (!secret.is_empty()).then_some(SecretTarget { name: secret, keys, gateway });
+    Target { url_from, secret, schemas }
 }
 
 fn step(written: WrittenStep, settings: serde_json::Value) -> Result<Step, serde_json::Error> {

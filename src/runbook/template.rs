@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 /// What templates may say about the target.
 pub(super) const TARGET: &[&str] = &["host", "port", "database", "user"];
 /// Names that no parameter can have.
-pub(super) const RESERVED: &[&str] = &["target", "steps", "range", "dict", "namespace", "debug", "loop", "self"];
+pub(super) const RESERVED: &[&str] = &["target", "steps", "range", "dict", "debug", "loop", "self"];
 
 /// Begins the delimiters of comments, so that there are none: YAML has its own, and `{#` is shell.
 const COMMENT: char = '\u{1}';
@@ -70,7 +70,7 @@ pub(super) fn references(text: &str) -> Result<Vec<Reference>, (String, usize)> 
         let line = error.line().unwrap_or(1).saturating_sub(1);
         (detail(&error), line)
     })?;
-    let globals = ["range", "dict", "namespace"];
+    let globals = ["range", "dict"];
     let mut found: Vec<Reference> = template
         .undeclared_variables(true)
         .iter()
@@ -140,6 +140,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     }
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.remove_global("debug");
+    environment.remove_global("namespace"); // a parameter of every runbook that works on a cluster
     environment.add_filter("quote", |text: String| format!("'{}'", text.replace('\'', r"'\''")));
     environment
 });

@@ -1,6 +1,6 @@
 //! A runbook as checked, written out again.
 
-use super::checked::{Gate, Runbook, Step};
+use super::checked::{Gate, Gateway, GatewayKind, Runbook, SecretTarget, Service, Step, Target};
 use super::duration;
 use super::template::escape;
 use super::written::{
@@ -18,8 +18,8 @@ impl Runbook {
             description: escape(&self.description),
             parameters: Ordered(Vec::new()),
             source: WrittenSource { sqlite: escape(&self.source.sqlite.to_string_lossy()) },
-            target: WrittenTarget { url_from: self.target.url_from.clone(), schemas: all(&self.target.schemas) },
-            service: WrittenService { name: escape(&self.service.name), place: escape(&self.service.place) },
+            target: target(&self.target),
+            service: service(&self.service),
             transfer: transfer(self),
             downtime_budget: self.downtime_budget.map(duration::write),
             point_of_no_return: self.point_of_no_return.as_ref().map(|id| id.0.clone()),
@@ -29,6 +29,29 @@ impl Runbook {
         tidy(&mut value);
         serde_saphyr::to_string(&value).unwrap_or_else(|_| format!("{value:#}\n"))
     }
+}
+
+fn service(service: &Service) -> WrittenService {
+    WrittenService {
+        name: escape(&service.name),
+        place: escape(&service.place),
+        platform: service.platform,
+        context: escape(&service.context),
+        namespace: escape(&service.namespace),
+    }
+}
+
+fn target(target: &Target) -> WrittenTarget {
+    let written =
+        WrittenTarget { url_from: target.url_from.clone(), schemas: all(&target.schemas), ..WrittenTarget::default() };
+    let Some(SecretTarget { name, keys, gateway }) = &target.secret else { return written };
+    let (gateway, forward_to) = match gateway {
+        Gateway::Direct => (GatewayKind::Direct, String::new()),
+        Gateway::Pod(name) => (GatewayKind::PortForward, format!("pod/{}", escape(name))),
+        Gateway::Service(name) => (GatewayKind::PortForward, format!("service/{}", escape(name))),
+        Gateway::TestPod(_) => (GatewayKind::Exec, String::new()),
+    };
+    WrittenTarget { secret: escape(name), keys: keys.clone(), gateway, forward_to, ..written }
 }
 
 fn all(texts: &[String]) -> Vec<String> {
@@ -94,7 +117,7 @@ fn tidy(document: &mut Value) {
 fn drop_defaults(value: &mut Value) {
     let says_something = |value: &Value| match value {
         Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty() && text != "none",
+        Value::String(text) => !text.is_empty() && !matches!(text.as_str(), "none" | "local" | "direct"),
         Value::Array(items) => !items.is_empty(),
         Value::Object(map) => !map.is_empty(),
         _ => true,

@@ -2,7 +2,7 @@
 //!
 //! Between the text and these types stands [`super::walk`], which finds every mistake; by the time serde sees a value it fits.
 
-use super::checked::{Downtime, MigrationTable, ZonePolicy};
+use super::checked::{Downtime, GatewayKind, MigrationTable, Platform, SecretKeys, ZonePolicy};
 use crate::evidence::{IntervalUnit, Policy};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
@@ -72,20 +72,35 @@ pub(super) struct WrittenSource {
     pub sqlite: String,
 }
 
-/// The PostgreSQL side. Its address is never written here.
+/// The PostgreSQL side. Its address is never written here: it comes from the environment, or from a Secret of the cluster.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Target")]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct WrittenTarget {
     /// Name of the environment variable that holds the address.
     pub url_from: String,
+    /// Name of the Secret, in the service's namespace, that holds the address; instead of `url_from`.
+    pub secret: String,
+    /// What the Secret calls its pieces.
+    pub keys: SecretKeys,
+    /// How the database is reached from here.
+    pub gateway: GatewayKind,
+    /// For `gateway: port-forward`: `pod/NAME` or `service/NAME`.
+    pub forward_to: String,
     /// Schemas whose tables are considered; when empty the first of the search path.
     pub schemas: Vec<String>,
 }
 
 impl Default for WrittenTarget {
     fn default() -> Self {
-        Self { url_from: "DATABASE_URL".to_owned(), schemas: Vec::new() }
+        Self {
+            url_from: "DATABASE_URL".to_owned(),
+            secret: String::new(),
+            keys: SecretKeys::default(),
+            gateway: GatewayKind::default(),
+            forward_to: String::new(),
+            schemas: Vec::new(),
+        }
     }
 }
 
@@ -96,8 +111,14 @@ impl Default for WrittenTarget {
 pub(super) struct WrittenService {
     /// Its name, to be typed at gates of kind `typed`; the runbook's name when empty.
     pub name: String,
-    /// Where it runs, as shown: a host name, or context and namespace.
+    /// Where it runs, as shown: a host name; context and namespace when empty on a cluster.
     pub place: String,
+    /// What it runs on.
+    pub platform: Platform,
+    /// On a cluster: the context of the kubeconfig; `--context` goes before it. The kubeconfig's current one is never taken.
+    pub context: String,
+    /// On a cluster: the namespace.
+    pub namespace: String,
 }
 
 /// How values are converted.

@@ -257,7 +257,7 @@ pub fn runbook(steps: Vec<Step>) -> Runbook {
         description: String::new(),
         parameters: Vec::new(),
         source: Source { sqlite: "app.db".into() },
-        target: Target { url_from: "DATABASE_URL".to_owned(), schemas: Vec::new() },
+        target: Target::default(),
         service: Service::default(),
         transfer: TransferOptions::default(),
         downtime_budget: None,

@@ -3,13 +3,14 @@
 use super::error::Attempt;
 use super::passfile::{self, Wanted};
 use super::tls_options::TlsOptions;
-use super::{ConnectError, TlsMode, session, tls};
+use super::{ConnectError, Dial, DialError, TlsMode, Wire, session, tls};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_postgres::config::Host;
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -20,9 +21,34 @@ pub struct Address {
     url: SecretString,
     mode: TlsMode,
     root: Option<PathBuf>,
+    /// Certificates of authorities that are trusted, as PEM: where they come from the cluster and lie in no file.
+    trusted: Option<Arc<[u8]>>,
     password_from: &'static str,
     tls: Arc<OnceLock<ClientConfig>>,
+    dialer: Option<Arc<dyn Dial>>,
 }
+
+/// An address in pieces, as a Secret has them.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// Host name, as the server's certificate has it.
+    pub host: String,
+    /// Port; 5432 when absent.
+    pub port: Option<String>,
+    /// Database; the role's name when absent.
+    pub database: Option<String>,
+    /// Role.
+    pub user: String,
+    /// Password.
+    pub password: Option<SecretString>,
+    /// As in `sslmode=…`; verified in full when absent and the host is not this one.
+    pub sslmode: Option<String>,
+    /// Certificates of the authorities that are trusted, as PEM; this host's own store when absent.
+    pub trusted: Option<String>,
+}
+
+/// TLS over a stream that somebody else dialled.
+type Handshake = <MakeRustlsConnect as MakeTlsConnect<Wire>>::TlsConnect;
 
 /// How a variable of the environment is looked up; a parameter so that tests need not change the process.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -63,7 +89,42 @@ impl Address {
         let password_from = find_password(&mut config, options.passfile, environment);
         let whole = assemble(&config, config.get_password(), mode, root.as_deref());
         let url = SecretString::from(whole.unwrap_or_else(|| url.to_owned()));
-        Ok(Self { config, url, mode, root, password_from, tls: Arc::default() })
+        Ok(Self { config, url, mode, root, trusted: None, password_from, tls: Arc::default(), dialer: None })
+    }
+
+    /// Puts an address together. The environment is not asked: what a Secret leaves out has a default of its own.
+    ///
+    /// # Errors
+    /// When a piece cannot be read; the message repeats no secret.
+    pub fn of_parts(parts: Parts) -> Result<Self, ConnectError> {
+        let mut url = format!("postgres://{}@{}", percent_encoded(&parts.user), host_in_url(&parts.host));
+        let pieces = [
+            parts.port.map(|port| format!(":{}", port.trim())),
+            Some(format!("/{}", percent_encoded(parts.database.as_deref().unwrap_or_default()))),
+            parts.sslmode.map(|mode| format!("?sslmode={}", mode.trim())),
+        ];
+        url.extend(pieces.into_iter().flatten());
+        let mut address = Self::from_environment(&url, &|_| None)?;
+        if let Some(password) = &parts.password {
+            address.config.password(password.expose_secret());
+            address.password_from = "from the Secret";
+            let whole = assemble(&address.config, address.config.get_password(), address.mode, None);
+            address.url = SecretString::from(whole.unwrap_or(url));
+        }
+        address.trusted = parts.trusted.map(|pem| Arc::from(pem.into_bytes()));
+        Ok(address)
+    }
+
+    /// The same place, reached by `dialer`. TLS still verifies the host that the address names.
+    #[must_use]
+    pub fn reached_by(self, dialer: Arc<dyn Dial>) -> Self {
+        Self { dialer: Some(dialer), ..self }
+    }
+
+    /// How it is reached where this host does not connect by itself: `through pod cutover-…`.
+    #[must_use]
+    pub fn route(&self) -> Option<String> {
+        self.dialer.as_ref().map(|dialer| dialer.label())
     }
 
     /// `user@host:port/database`, for the screen: everything but the password.
@@ -163,20 +224,68 @@ impl Address {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
-        let client = match self.tls()? {
+        let client = match &self.dialer {
+            Some(dialer) => self.open_over(&config, dialer).await?,
+            None => self.open(&config).await?,
+        };
+        session::settle(&client).await.map_err(|error| self.explain(&error))?;
+        Ok(client)
+    }
+
+    async fn open(&self, config: &Config) -> Result<Client, ConnectError> {
+        match self.tls()? {
             Some(connector) => {
                 let (client, connection) = config.connect(connector).await.map_err(|error| self.explain(&error))?;
                 tokio::spawn(watch(connection));
-                client
+                Ok(client)
             }
             None => {
                 let (client, connection) = config.connect(NoTls).await.map_err(|error| self.explain(&error))?;
                 tokio::spawn(watch(connection));
-                client
+                Ok(client)
             }
+        }
+    }
+
+    async fn open_over(&self, config: &Config, dialer: &Arc<dyn Dial>) -> Result<Client, ConnectError> {
+        let patience = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(10));
+        let wire = dialer.dial().await.map_err(|error| self.not_dialled(dialer, error))?;
+        let opened = tokio::time::timeout(patience, self.open_on(config, wire)).await;
+        opened.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", patience.as_secs());
+            Err(self.not_dialled(dialer, DialError { reason, passing: true }))
+        })
+    }
+
+    async fn open_on(&self, config: &Config, wire: Wire) -> Result<Client, ConnectError> {
+        let Some(connector) = self.tls()? else {
+            let opened = config.connect_raw(wire, NoTls).await;
+            let (client, connection) = opened.map_err(|error| self.explain(&error))?;
+            tokio::spawn(watch(connection));
+            return Ok(client);
         };
-        session::settle(&client).await.map_err(|error| self.explain(&error))?;
+        let opened = config.connect_raw(wire, self.handshake(connector)?).await;
+        let (client, connection) = opened.map_err(|error| self.explain(&error))?;
+        tokio::spawn(watch(connection));
         Ok(client)
+    }
+
+    fn not_dialled(&self, dialer: &Arc<dyn Dial>, error: DialError) -> ConnectError {
+        ConnectError::Gateway {
+            place: self.label(),
+            gateway: dialer.label(),
+            reason: error.reason,
+            passing: error.passing,
+        }
+    }
+
+    fn handshake(&self, mut connector: MakeRustlsConnect) -> Result<Handshake, ConnectError> {
+        MakeTlsConnect::<Wire>::make_tls_connect(&mut connector, &self.host()).map_err(|error| ConnectError::Tls {
+            place: self.label(),
+            mode: self.mode.name(),
+            reason: error.to_string(),
+            remedy: "name the server by the name that its certificate holds",
+        })
     }
 
     /// Asks the server to cancel what a session does now.
@@ -184,9 +293,17 @@ impl Address {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn cancel(&self, token: &tokio_postgres::CancelToken) -> Result<(), ConnectError> {
+        let Some(dialer) = &self.dialer else {
+            let done = match self.tls()? {
+                Some(connector) => token.cancel_query(connector).await,
+                None => token.cancel_query(NoTls).await,
+            };
+            return done.map_err(|error| self.explain(&error));
+        };
+        let wire = dialer.dial().await.map_err(|error| self.not_dialled(dialer, error))?;
         let done = match self.tls()? {
-            Some(connector) => token.cancel_query(connector).await,
-            None => token.cancel_query(NoTls).await,
+            Some(connector) => token.cancel_query_raw(wire, self.handshake(connector)?).await,
+            None => token.cancel_query_raw(wire, NoTls).await,
         };
         done.map_err(|error| self.explain(&error))
     }
@@ -198,11 +315,13 @@ impl Address {
         if let Some(config) = self.tls.get() {
             return Ok(Some(MakeRustlsConnect::new(config.clone())));
         }
-        let made = tls::config(self.mode, self.root.as_deref()).map_err(|reason| ConnectError::Tls {
-            place: self.label(),
-            mode: self.mode.name(),
-            reason,
-            remedy: "give the server's certificate authority as sslrootcert=FILE",
+        let made = tls::config(self.mode, self.root.as_deref(), self.trusted.as_deref()).map_err(|reason| {
+            ConnectError::Tls {
+                place: self.label(),
+                mode: self.mode.name(),
+                reason,
+                remedy: "give the server's certificate authority as sslrootcert=FILE",
+            }
         })?;
         Ok(Some(MakeRustlsConnect::new(self.tls.get_or_init(|| made).clone())))
     }
@@ -289,8 +408,7 @@ fn find_password(config: &mut Config, passfile: Option<PathBuf>, environment: Lo
 fn assemble(config: &Config, password: Option<&[u8]>, mode: TlsMode, root: Option<&Path>) -> Option<String> {
     let [host] = config.get_hosts() else { return None };
     let place = match host {
-        Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
-        Host::Tcp(name) => percent_encoded(name),
+        Host::Tcp(name) => host_in_url(name),
         Host::Unix(path) => percent_encoded(&path.to_string_lossy()),
     };
     let password = password.map(|bytes| percent_encoded(&String::from_utf8_lossy(bytes)));
@@ -306,6 +424,10 @@ fn assemble(config: &Config, password: Option<&[u8]>, mode: TlsMode, root: Optio
         url.push_str(&format!("&options={}", percent_encoded(options)));
     }
     Some(url)
+}
+
+fn host_in_url(name: &str) -> String {
+    if name.contains(':') { format!("[{name}]") } else { percent_encoded(name) }
 }
 
 fn percent_encoded(text: &str) -> String {
@@ -334,6 +456,25 @@ mod tests {
         assert_eq!(secrets[1].expose_secret(), "p%40ss%2Fword");
         let broken = Address::parse("postgres://u:hunter2@h:port/d").unwrap_err();
         assert!(!broken.to_string().contains("hunter2"), "{broken}");
+    }
+
+    #[test]
+    fn pieces_of_a_secret_make_an_address() {
+        let parts = Parts {
+            host: "db.monitoring.svc".to_owned(),
+            port: Some("6432\n".to_owned()),
+            database: Some("grafana db".to_owned()),
+            user: "grafana".to_owned(),
+            password: Some(SecretString::from("p:@ss".to_owned())),
+            ..Parts::default()
+        };
+        let address = Address::of_parts(parts.clone()).unwrap();
+        assert_eq!(address.label(), "grafana@db.monitoring.svc:6432/grafana db");
+        assert_eq!((address.tls_mode(), address.password_from()), (TlsMode::VerifyFull, "from the Secret"));
+        assert_eq!(address.secrets()[0].expose_secret(), "p:@ss");
+        assert!(!format!("{address:?} {parts:?}").contains("p:@ss"));
+        let wrong = Address::of_parts(Parts { sslmode: Some("tls".to_owned()), ..parts });
+        assert!(wrong.is_err());
     }
 
     #[test]

@@ -52,6 +52,18 @@ pub enum ConnectError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The way to the server is not there.
+    #[error("connecting to {place} {gateway}: {reason}; check that the way there is open, then retry")]
+    Gateway {
+        /// `user@host:port/database`.
+        place: String,
+        /// The way, in words.
+        gateway: String,
+        /// What came back.
+        reason: String,
+        /// Whether trying again may help.
+        passing: bool,
+    },
     /// The server answered and said no for another reason.
     #[error("connecting to {place}: {reason}")]
     Refused {
@@ -73,7 +85,7 @@ impl ConnectError {
     /// Whether trying again later may help: nobody answered, or the server starts or has no slot free.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Refused { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Refused { .. } | Self::Gateway { passing: true, .. })
     }
 
     pub(super) fn explain(error: &tokio_postgres::Error, attempt: Attempt) -> Self {

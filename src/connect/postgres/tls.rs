@@ -11,11 +11,12 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use std::path::Path;
 use std::sync::Arc;
 
-/// A client configuration for `mode`; `root` is `sslrootcert`: a PEM file, `system` or nothing for the host's own store.
-pub(super) fn config(mode: TlsMode, root: Option<&Path>) -> Result<ClientConfig, String> {
+/// A client configuration for `mode`; `root` is `sslrootcert`: a PEM file, `system` or nothing for the host's own store. `pem` are
+/// certificates that stand for it where there is no file.
+pub(super) fn config(mode: TlsMode, root: Option<&Path>, pem: Option<&[u8]>) -> Result<ClientConfig, String> {
     let provider = Arc::new(ring::default_provider());
     let trusted = match mode {
-        TlsMode::VerifyCa | TlsMode::VerifyFull => trusted(root)?,
+        TlsMode::VerifyCa | TlsMode::VerifyFull => pem.map_or_else(|| trusted(root), certificates)?,
         TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => Vec::new(),
     };
     let mut roots = RootCertStore::empty();
@@ -24,6 +25,15 @@ pub(super) fn config(mode: TlsMode, root: Option<&Path>) -> Result<ClientConfig,
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match read {
+        Ok(certificates) if certificates.is_empty() => Err("what is to be trusted holds no certificate".to_owned()),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(format!("the certificates that are to be trusted cannot be read: {error}")),
+    }
 }
 
 fn trusted(root: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, String> {

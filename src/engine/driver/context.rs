@@ -1,6 +1,7 @@
 //! Prepares the bench for a step: the runbook with what earlier steps left behind, and the context its action works in.
 
 use crate::action::{Action, Actions, Context, Secrets};
+use crate::connect::kubernetes::Cluster;
 use crate::connect::postgres::Address;
 use crate::engine::fold::Fold;
 use crate::engine::runs::RunDir;
@@ -66,6 +67,7 @@ pub(super) struct Workshop {
     pub(super) dir: RunDir,
     pub(super) runbook: Arc<dyn Resolve>,
     pub(super) target: Arc<Address>,
+    pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) secrets: Secrets,
     pub(super) actions: Arc<dyn Actions>,
     pub(super) inspect: Arc<dyn Inspect>,
@@ -102,6 +104,7 @@ impl Workshop {
             step,
             outcomes: fold.outcomes().clone(),
             target: self.target.clone(),
+            cluster: self.cluster.clone(),
             secrets: self.secrets.clone(),
             lose_writes: fold.run().loses_writes(),
             progress,

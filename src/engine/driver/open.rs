@@ -6,6 +6,7 @@ use super::context::{Filled, Resolve, Workshop};
 use super::live::Live;
 use super::scribe::{Scribe, append};
 use crate::action::{Actions, Secrets};
+use crate::connect::kubernetes::Cluster;
 use crate::connect::postgres::Address;
 use crate::engine::event::{Event, Labels, Operator, Recorded, RunCreated, StepPlan};
 use crate::engine::fold::Fold;
@@ -49,6 +50,7 @@ pub struct Setup {
     dir: RunDir,
     runbook: Arc<dyn Resolve>,
     target: Address,
+    cluster: Option<Arc<Cluster>>,
     secrets: Secrets,
     actions: Arc<dyn Actions>,
     inspect: Arc<dyn Inspect>,
@@ -117,7 +119,13 @@ impl Setup {
     ) -> Self {
         let secrets = Secrets::default();
         let claims = Arc::new(DatabaseClaims);
-        Self { dir, runbook, target, secrets, actions, inspect, claims, options, journal: None }
+        Self { dir, runbook, target, cluster: None, secrets, actions, inspect, claims, options, journal: None }
+    }
+
+    /// The cluster that the service runs on.
+    #[must_use]
+    pub fn on_cluster(self, cluster: Option<Arc<Cluster>>) -> Self {
+        Self { cluster, ..self }
     }
 
     /// Keeps the run's entries in `journal` instead of the run's directory: for tests.
@@ -140,13 +148,13 @@ impl Driver {
     /// # Errors
     /// When somebody else drives the run, or its journal or its runbook cannot be read.
     pub fn new(setup: Setup) -> Result<(Self, Handle), DriverError> {
-        let Setup { dir, runbook, target, secrets, actions, inspect, claims, options, journal } = setup;
+        let Setup { dir, runbook, target, cluster, secrets, actions, inspect, claims, options, journal } = setup;
         let mut journal: Box<dyn Journal> = match journal {
             Some(journal) => journal,
             None => Box::new(dir.open()?),
         };
         let run_dir = dir.path().display().to_string();
-        let workshop = Workshop { dir, runbook, target: Arc::new(target), secrets, actions, inspect };
+        let workshop = Workshop { dir, runbook, target: Arc::new(target), cluster, secrets, actions, inspect };
         let fold = take_up(&workshop, journal.as_mut(), options.production)?;
         let rules = Rules { yes: options.yes, attended: options.attended, until: options.until };
         let machine = Machine::new(fold.run().clone(), rules, Operator::here());
@@ -220,7 +228,7 @@ fn create(workshop: &Workshop, fold: &Fold, production: bool) -> Result<RunCreat
         runbook_file: origin.file,
         runbook_text: origin.text,
         values: origin.values,
-        labels: labels(&runbook, &workshop.target, production),
+        labels: labels(&runbook, workshop, production),
         operator: Operator::here(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         steps,
@@ -229,12 +237,14 @@ fn create(workshop: &Workshop, fold: &Fold, production: bool) -> Result<RunCreat
     })
 }
 
-fn labels(runbook: &Runbook, target: &Address, production: bool) -> Labels {
+/// Where the service runs is what the operator named, whatever the runbook says.
+fn labels(runbook: &Runbook, workshop: &Workshop, production: bool) -> Labels {
+    let place = workshop.cluster.as_ref().map(|cluster| cluster.place().to_string());
     Labels {
         runbook: runbook.name.clone(),
         source: runbook.source.sqlite.display().to_string(),
-        target: target.label(),
-        place: runbook.service.place.clone(),
+        target: workshop.target.label(),
+        place: place.unwrap_or_else(|| runbook.service.place.clone()),
         production,
     }
 }

@@ -27,9 +27,8 @@ pub(in crate::runbook) enum Region {
 pub(in crate::runbook) fn region(path: &[String]) -> Region {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path[..] {
-        ["description" | "source" | "service" | "transfer" | "downtime_budget", ..] | ["target", "schemas", ..] => {
-            Region::Values
-        }
+        ["target", "url_from"] => Region::Fixed,
+        ["description" | "source" | "target" | "service" | "transfer" | "downtime_budget", ..] => Region::Values,
         ["steps", _, "gate" | "when", ..] => Region::Values,
         ["steps", index, "with" | "note", ..] => index.parse().map_or(Region::Fixed, Region::Step),
         _ => Region::Fixed,

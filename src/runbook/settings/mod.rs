@@ -3,11 +3,13 @@
 //! `action` says what each does; here is only what an author may write under `with:`.
 
 mod kubernetes;
+mod pod;
 
 pub use kubernetes::{
     Apply, Cleanup, ConfigValue, Helm, Inside, Job, ResumeSync, Same, Scale, Sync, SyncController, ValueFrom,
     WorkloadEnv,
 };
+pub use pod::{TestPod, Toleration};
 
 use super::Hidden;
 use crate::evidence::IntervalUnit;
@@ -22,6 +24,8 @@ use std::path::PathBuf;
 pub enum Settings {
     /// Every check that can fail later, now.
     Preflight(Preflight),
+    /// A pod with the database's settings: proves that the cluster reaches it, and may carry the copy.
+    TestPod(TestPod),
     /// A fresh instance of the application makes its schema.
     GenerateSchema(GenerateSchema),
     /// Reads a copy of the live source against the real schema.

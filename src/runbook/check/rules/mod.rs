@@ -1,6 +1,7 @@
 //! Settings that contradict each other, and values that no type excludes.
 
 mod cluster;
+mod place;
 
 use super::StepView;
 use crate::runbook::duration;
@@ -27,6 +28,7 @@ enum Presence {
 pub(super) fn check(root: &Node, steps: &[StepView<'_>], filled: bool, problems: &mut Problems) {
     let mut look = Look { filled, problems };
     look.document(root);
+    look.cluster(root, steps);
     for step in steps {
         look.gate(step);
         look.settings(step);
@@ -96,7 +98,7 @@ impl Look<'_> {
             _ => {}
         }
         self.workloads(step);
-        for name in ["quiet_seconds", "seconds", "timeout_seconds"] {
+        for name in ["quiet_seconds", "seconds", "timeout_seconds", "lifetime_seconds"] {
             self.positive(step.setting(name), name);
         }
     }

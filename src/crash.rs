@@ -1,5 +1,5 @@
 //! Named places at which a test may kill the process, so that the promises about `kill -9` are tested where they are
-//! made and not only at random moments.
+//! made and not only at random moments; and conversions that a test may break, to see that verification finds it.
 //!
 //! Debug builds only; a release build compiles [`point`] to nothing. The environment chooses:
 //!
@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `CUTOVER_CRASH_AT=NAME:N` | the process kills itself with SIGKILL when it reaches `NAME` for the N-th time (from 1) |
 //! | `CUTOVER_CRASH_TRACE=FILE` | appends each name reached to `FILE`, a line each: a test learns from it what there is to hit |
+//! | `CUTOVER_BREAK_ENCODER=TYPE` | every cell of columns of this PostgreSQL type is encoded with one bit wrong |
 
 /// Marks a place where a crash must be survivable. Names are `room.thing.before` and `room.thing.after`.
 #[inline]
@@ -15,6 +16,20 @@ pub fn point(name: &'static str) {
     armed::reach(name);
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// Whether columns of this type are to be encoded wrongly: debug builds, and only where a test asked for it.
+#[must_use]
+pub fn breaks(type_name: &str) -> bool {
+    cfg!(debug_assertions) && std::env::var("CUTOVER_BREAK_ENCODER").is_ok_and(|wanted| wanted == type_name)
+}
+
+/// Flips a bit: of the last digit where the cell is text that has one, else of the last byte.
+pub fn spoil(cell: &mut [u8], is_text: bool) {
+    let digit = cell.iter().rposition(u8::is_ascii_digit).filter(|_| is_text);
+    if let Some(place) = digit.or(cell.len().checked_sub(1)) {
+        cell[place] ^= 1;
+    }
 }
 
 #[cfg(debug_assertions)]

@@ -79,6 +79,15 @@ fn extends(case: &Case, text: &str) -> bool {
     }
 }
 
+/// Since version 16 the server takes digits of other bases and underscores between digits, which are no numbers in SQLite.
+fn newer_spelling(case: &Case, text: &str) -> bool {
+    let number = matches!(
+        case.kind,
+        TypeKind::Int2 | TypeKind::Int4 | TypeKind::Int8 | TypeKind::Numeric(_) | TypeKind::Float4 | TypeKind::Float8
+    );
+    number && text.contains(['x', 'X', 'o', 'O', 'b', 'B', '_'])
+}
+
 /// The server takes a moment that it rounds out of its own range, and then cannot load it.
 fn rounds_away(case: &Case, text: &str) -> bool {
     matches!(case.kind, TypeKind::Timestamp(Some(_))) && text.starts_with("294276-12-31")
@@ -121,7 +130,9 @@ async fn agrees_with_the_server_on_every_text() {
                     (None, Some(_)) => !strict,
                     (Some(_), None) => false,
                 };
-                if !agree && !extends(&case, text) && !rounds_away(&case, text) {
+                let told = extends(&case, text) || rounds_away(&case, text);
+                let newer = ours.is_none() && newer_spelling(&case, text);
+                if !(agree || told || newer) {
                     wrong.push(format!("{} {text:?}: ours {ours:02x?}, the server's {theirs:02x?}", case.sql));
                 }
                 payloads.extend(ours);

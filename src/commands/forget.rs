@@ -3,7 +3,7 @@
 use super::{Stop, host, print, target};
 use crate::cli;
 use crate::engine::runs::{RunDir, Runs};
-use crate::engine::snapshot::{RunState, Snapshot};
+use crate::engine::snapshot::{RunState, Snapshot, StepView};
 use crate::headless::exit;
 use crate::journal::JournalError;
 use crate::transfer::{run_schema, saved};
@@ -26,7 +26,8 @@ pub(super) async fn run(options: cli::Forget) -> Result<u8, Stop> {
     }
     let run = dir.id().to_owned();
     dir.forget()?;
-    print(&format!("{run} is forgotten"));
+    let mark = if snapshot.as_ref().is_some_and(has_repaired) { REPAIRED } else { "" };
+    print(&format!("{run} is forgotten.{mark}"));
     Ok(exit::DONE)
 }
 
@@ -35,8 +36,9 @@ fn agree(dir: &RunDir, snapshot: Option<&Snapshot>) -> Result<(), Stop> {
         None | Some(RunState::RolledBack | RunState::Ready) => "",
         Some(_) => " There is no way back after that.",
     };
+    let mark = if snapshot.is_some_and(has_repaired) { REPAIRED } else { "" };
     let question = format!(
-        "Forget {}: drop schema {} on the target, if it is there, and remove {}.{way_back}",
+        "Forget {}: drop schema {} on the target, if it is there, and remove {}.{way_back}{mark}",
         dir.id(),
         run_schema(dir.id()),
         dir.path().display()
@@ -52,6 +54,17 @@ fn agree(dir: &RunDir, snapshot: Option<&Snapshot>) -> Result<(), Stop> {
         Ok(_) if typed.trim() == dir.id() => Ok(()),
         _ => Err(Stop::waiting("nothing was removed")),
     }
+}
+
+/// By the former values that are kept a later repair without a source knows what is right already.
+const REPAIRED: &str = " With it goes the mark by which another `repair-intervals` without a source tells what this run put right: \
+    after that, give it the source, or do not run it on these columns again.";
+
+fn has_repaired(snapshot: &Snapshot) -> bool {
+    let repaired = |step: &StepView| {
+        step.action == "repair-intervals" && step.evidence.repairs.iter().any(|column| column.repaired)
+    };
+    snapshot.steps.iter().any(repaired)
 }
 
 fn has_touched_the_target(snapshot: &Snapshot) -> bool {

@@ -3,7 +3,7 @@
 use super::temporary::Temporary;
 use super::{Stop, form, print, secrets, target};
 use crate::cli;
-use crate::connect::postgres::Address;
+use crate::connect::postgres::{Address, LockError, is_pooled};
 use crate::connect::sqlite::freeze;
 use crate::evidence::{PlanReport, Policy};
 use crate::headless::{Finished, Form, Signals, Verdict, Voice};
@@ -61,6 +61,7 @@ async fn look(runbook: &Runbook, address: &Address) -> Result<PlanReport, Stop> 
     let (wishes, control) = Control::new();
     let (progress, mut reports) = ProgressSink::new();
     let work = async {
+        refuse_pooler(address).await?;
         let frozen = frozen(&runbook.source.sqlite, room.path(), &control).await?;
         let job = Job {
             source: &frozen,
@@ -84,6 +85,15 @@ async fn look(runbook: &Runbook, address: &Address) -> Result<PlanReport, Stop> 
             }
             Some(_) = reports.recv() => {}
         }
+    }
+}
+
+/// A run asks the same when it takes its lock.
+async fn refuse_pooler(address: &Address) -> Result<(), Stop> {
+    let client = address.connect("cutover/plan/probe").await?;
+    match is_pooled(address, "cutover/plan/probe", &client).await? {
+        true => Err(Stop::refused(LockError::Pooled { place: address.label() }.to_string())),
+        false => Ok(()),
     }
 }
 

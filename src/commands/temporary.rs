@@ -5,18 +5,21 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+const PREFIX: &str = "cutover-look-";
+
 /// A directory of mode 0700 that goes when this is dropped.
 pub(super) struct Temporary {
     path: PathBuf,
 }
 
 impl Temporary {
-    /// Makes one.
+    /// Makes one, and removes those whose process was killed.
     ///
     /// # Errors
     /// When it cannot be made.
     pub(super) fn new() -> Result<Self, Stop> {
-        let path = crate::scratch::temporary("cutover-look-");
+        crate::scratch::sweep(PREFIX);
+        let path = crate::scratch::temporary(PREFIX);
         DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
             Stop::failed(format!(
                 "making {}: {error}; set TMPDIR to a directory with room for a copy of the source",

@@ -145,10 +145,23 @@ fn next(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
         }
         (Some(Question::Gate { .. }), _) => Some(format!("cutover resume {run} --yes")),
         (_, Outcome::Waiting) if would_lose_writes(snapshot) => {
-            Some(format!("cutover rollback {run} --export-writes FILE, or with --lose-writes"))
+            Some(format!("cutover rollback {run}{} --export-writes FILE, or with --lose-writes", to(snapshot)))
         }
+        _ if is_half_way_back(snapshot) => Some(format!("cutover rollback {run}{}", to(snapshot))),
         _ => Some(format!("cutover resume {run}")),
     }
+}
+
+/// Whether an undo failed: going on then means going back.
+fn is_half_way_back(snapshot: &Snapshot) -> bool {
+    failed_step(snapshot).is_some_and(|step| step.status == Status::UndoFailed)
+}
+
+/// The `--to` of the rollback under way; without it everything would be taken back.
+fn to(snapshot: &Snapshot) -> String {
+    let goal = snapshot.decisions.iter().rev().find_map(|decision| decision.what.strip_prefix("roll back to "));
+    let step = goal.filter(|goal| snapshot.steps.iter().any(|step| step.id == *goal));
+    step.map_or_else(String::new, |step| format!(" --to {step}"))
 }
 
 /// Whether an undo found rows that came since, and waits to be told what becomes of them.
@@ -163,6 +176,7 @@ fn back(snapshot: &Snapshot, verdict: Verdict) -> Option<String> {
     let changed = snapshot.steps.iter().any(|step| step.checkpoint && step.description.changes);
     (wanted
         && changed
+        && !is_half_way_back(snapshot)
         && snapshot.question.as_ref().is_none_or(|question| !matches!(question, Question::LateWrites { .. })))
     .then(|| format!("cutover rollback {}", snapshot.run))
 }
@@ -191,6 +205,7 @@ fn spell_out(key: &mut Key) {
 #[cfg(test)]
 mod tests {
     use super::Finished;
+    use crate::engine::snapshot::{Decision, FailureKind, Status};
     use crate::engine::{Ended, Ending};
     use crate::evidence::{Difference, Evidence};
     use crate::report::sample;
@@ -231,6 +246,28 @@ mod tests {
         }
         assert_eq!(reject["action"], "stop");
         assert_eq!(value["rejects"][1]["column"], Value::Null);
+    }
+
+    #[test]
+    fn after_a_failed_undo_going_on_is_going_back_as_far_as_was_asked() {
+        let mut snapshot = sample::differing();
+        let step = snapshot.steps[2].id.clone();
+        snapshot.steps[2].status = Status::UndoFailed;
+        snapshot.steps[2].failure = Some(FailureKind::Failed);
+        assert_eq!(finished(&snapshot)["next"], "cutover rollback app-20260301-030712");
+        let what = format!("roll back to {step}");
+        let decision = Decision {
+            at: sample::at(9),
+            by: "kim@host1".to_owned(),
+            step: None,
+            what,
+            remark: None,
+            unattended: false,
+        };
+        snapshot.decisions.push(decision);
+        let told = finished(&snapshot);
+        assert_eq!(told["next"], format!("cutover rollback app-20260301-030712 --to {step}"));
+        assert!(told.get("back").is_none());
     }
 
     #[test]

@@ -222,6 +222,8 @@ fn step(written: WrittenStep, settings: serde_json::Value) -> Result<Step, serde
     let mut settings: Settings = serde_json::from_value(tagged)?;
     drop_empty(&mut settings);
     let gate = match written.gate {
+        // A person has to say that it is done.
+        WrittenGate::None if matches!(settings, Settings::Manual(_)) => Gate::Confirm,
         WrittenGate::None => Gate::None,
         WrittenGate::Confirm => Gate::Confirm,
         WrittenGate::Typed(name) => Gate::Typed(name),

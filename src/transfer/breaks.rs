@@ -100,9 +100,10 @@ pub(super) struct Finder<'a> {
 }
 
 /// One broken row, before its key is known.
-struct Break {
-    position: u64,
-    reason: String,
+#[derive(Clone, Debug)]
+pub(super) struct Break {
+    pub(super) position: u64,
+    pub(super) reason: String,
 }
 
 impl Finder<'_> {
@@ -191,7 +192,7 @@ impl Finder<'_> {
     }
 
     /// Reads the broken rows' keys, in the order of the scan, and follows the policy of the first column.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         table: usize,
         columns: &[usize],
@@ -203,6 +204,8 @@ impl Finder<'_> {
         }
         let mapping = &self.mapping.tables[table];
         let action = action(mapping, columns, null_helps);
+        let wanted = columns.first().map(|place| mapping.columns[*place].rules.policy);
+        let unhelped = wanted == Some(Policy::Null) && action == Policy::Stop;
         let selected = Selected::new(mapping);
         let failed = |error: rusqlite::Error| reading(&mapping.target.label(), &error);
         let mut statement = self.frozen.prepare(&selected.sql).map_err(failed)?;
@@ -213,7 +216,8 @@ impl Finder<'_> {
             && let Some(row) = rows.next().map_err(failed)?
         {
             if next.position == position {
-                let reason = next.reason.clone();
+                let helpless = if unhelped { "; NULL instead of it is not allowed either" } else { "" };
+                let reason = format!("{}{helpless}", next.reason);
                 let value = |place: &usize| row.get_ref(*place).unwrap_or(ValueRef::Null);
                 let shown: Vec<String> =
                     columns.iter().map(|place| show_value(value(place)).unwrap_or_else(|| "NULL".to_owned())).collect();

@@ -34,7 +34,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// The keys whose columns are all loaded; the server judges the others.
+    /// The keys whose columns are all loaded and that are a matter of equal values; the server judges the others.
     pub(super) fn new(mapping: &Mapping, unique: &[UniqueKey], references: &[ForeignKey]) -> Self {
         let table = |oid: u32| mapping.tables.iter().position(|table| table.target.oid == oid);
         let unique = unique.iter().filter_map(|key| {
@@ -42,7 +42,7 @@ impl Checks {
             let columns = places(&mapping.tables[place], &key.columns)?;
             Some(UniqueCheck { table: place, name: key.name.clone(), columns, nulls_equal: key.nulls_equal })
         });
-        let references = references.iter().filter_map(|key| {
+        let references = references.iter().filter(|key| key.by_value).filter_map(|key| {
             let (child, parent) = (table(key.child)?, table(key.parent)?);
             Some(ReferenceCheck {
                 child,

@@ -112,7 +112,7 @@ fn rejected(rejected: Rejected) -> TransferError {
     });
     TransferError::Rejected {
         message: format!(
-            "{stopping} cells or rows of the source do not fit the target, and the policy is to stop{first}; mend them in the source or choose a policy (on-reject: null, replace, skip-row); nothing was changed"
+            "{stopping} cells or rows of the source do not fit the target, and no policy lets them through{first}; mend them in the source or choose a policy that can be followed (on-reject: null, replace, skip-row); nothing was changed"
         ),
         evidence: Box::new(Evidence { rejects: listed, rejects_total: total, ..Evidence::default() }),
     }

@@ -6,6 +6,7 @@
 mod blame;
 mod breaks;
 mod checks;
+mod conditions;
 mod copy;
 mod decide;
 pub mod encode;

@@ -71,6 +71,7 @@ pub(super) async fn scan(
     let scan = Scan {
         mapping: Arc::new(mapping.clone()),
         checks: Checks::new(mapping, &unique, references),
+        conditions: super::conditions::read(client, mapping).await.map_err(Fault::into_error)?,
         client: Arc::clone(client),
         runtime: Handle::current(),
         progress: job.progress.clone(),

@@ -1,6 +1,7 @@
 //! One table of the frozen source, row by row, as tuples of a binary COPY.
 
 use super::TransferError;
+use crate::crash;
 use crate::digest::{CanonicalKind, RowHasher, TableDigest};
 use crate::evidence::{Key, Policy, StorageClass};
 use crate::schema::{Rules, TableMapping, TypeKind, quote};
@@ -178,6 +179,9 @@ pub(super) struct ColumnEncoder {
     pub(super) policy: Policy,
     not_null: bool,
     epoch_unknown: bool,
+    /// A test wants it wrong: [`crash::breaks`].
+    broken: bool,
+    is_text: bool,
 }
 
 impl ColumnEncoder {
@@ -212,6 +216,8 @@ impl TableEncoder {
                 policy: column.rules.policy,
                 not_null: column.target.not_null,
                 epoch_unknown: !epochs_known && wants_epoch(&column.target.ty.kind, &column.rules),
+                broken: crash::breaks(&column.target.ty.name),
+                is_text: is_text(&column.target.ty.kind),
             })
         };
         let columns: Vec<ColumnEncoder> = table.columns.iter().map(column).collect::<Result<_, _>>()?;
@@ -282,9 +288,18 @@ impl TableEncoder {
 impl ColumnEncoder {
     #[inline]
     fn cell(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<Encoded, String> {
+        let start = out.len();
         match self.encoder.encode(value, out) {
             Ok(Encoded::Null) if self.not_null => Err("NULL, and the column is NOT NULL".to_owned()),
-            Ok(encoded) => Ok(encoded),
+            Ok(encoded) => {
+                if cfg!(debug_assertions) && self.broken {
+                    crash::spoil(&mut out[start..], self.is_text);
+                }
+                Ok(encoded)
+            }
+            Err(misfit) if self.policy == Policy::Null && self.not_null => {
+                Err(format!("{}, and NULL instead of it is not allowed: the column is NOT NULL", misfit.reason))
+            }
             Err(misfit) => Err(misfit.reason),
         }
     }
@@ -321,6 +336,12 @@ impl Kept {
             _ => self,
         }
     }
+}
+
+/// Whether a cell's payload is text, be it for the server's own input function.
+fn is_text(kind: &TypeKind) -> bool {
+    use TypeKind::{Char, Enum, Json, Jsonb, Name, Other, Text, Varchar, Xml};
+    matches!(kind, Char(_) | Enum(_) | Json | Jsonb | Name | Other | Text | Varchar(_) | Xml)
 }
 
 /// Whether integers in this column need a unit that nobody has said yet.

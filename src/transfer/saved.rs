@@ -10,7 +10,7 @@ use super::{Job, SequenceState, TransferError, ledger, preconditions, run_schema
 use crate::connect::postgres::Address;
 use crate::crash;
 use crate::progress::PartProgress;
-use crate::schema::{Mapping, TargetTable, quote, read_target};
+use crate::schema::{Mapping, TargetTable, quote, read_target, security};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
@@ -211,10 +211,23 @@ async fn read_tables(client: &Client, saved: &Saved) -> Result<Vec<TargetTable>,
 /// When a table cannot be read.
 pub async fn fingerprint(job: &Job<'_>, mapping: &Mapping) -> Result<Vec<SavedTable>, TransferError> {
     let client = session::open(job, "watch").await?;
+    fingerprints(&client, mapping).await.map_err(Fault::into_error)
+}
+
+async fn fingerprints(client: &Client, mapping: &Mapping) -> Result<Vec<SavedTable>, Fault> {
+    let oids: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
+    let bound = security::bound(client, &oids).await.map_err(TransferError::from)?;
+    if !bound.is_empty() {
+        let lift = format!("BEGIN; {}", security::lift(bound.iter().map(|(_, name)| name)));
+        run(client, "reading tables with forced row security", &lift).await?;
+    }
     let mut answer = Vec::with_capacity(mapping.tables.len());
     for table in &mapping.tables {
         let table = &table.target;
-        answer.push(hash(&client, table, &only(table), String::new()).await.map_err(Fault::into_error)?);
+        answer.push(hash(client, table, &only(table), String::new()).await?);
+    }
+    if !bound.is_empty() {
+        run(client, "leaving row security as it was", "ROLLBACK").await?;
     }
     Ok(answer)
 }

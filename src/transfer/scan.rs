@@ -1,7 +1,8 @@
 //! The plan's pass: every row of the source through the real encoder, nothing sent.
 
-use super::breaks::{Finder, KeyWriter, mark, prepare};
+use super::breaks::{Break, Finder, KeyWriter, mark, prepare};
 use super::checks::Checks;
+use super::conditions::{Conditions, cells};
 use super::intervals::Distribution;
 use super::produce::{CHUNK, Meter, no_session, obey, reading};
 use super::rejects::Rejects;
@@ -53,6 +54,8 @@ pub(super) struct Scanned {
 pub(super) struct Scan {
     pub(super) mapping: Arc<Mapping>,
     pub(super) checks: Checks,
+    /// By the place of the table.
+    pub(super) conditions: Vec<Option<Conditions>>,
     pub(super) client: Arc<Client>,
     pub(super) runtime: Handle,
     pub(super) progress: ProgressSink,
@@ -70,8 +73,22 @@ impl Scan {
         let mut tables = Vec::with_capacity(self.mapping.tables.len());
         for (number, table) in self.mapping.tables.iter().enumerate() {
             let keys = KeyWriter::new(&scratch, &checks, number);
-            let pass = TablePass { scan: &self, number, table, source, scratch: &scratch, rejects: &mut rejects, keys };
-            tables.push(pass.run()?);
+            let conditions = self.conditions.get(number).and_then(Option::as_ref);
+            let broken = conditions.map_or_else(Vec::new, |conditions| vec![Vec::new(); conditions.all.len()]);
+            let rejects = &mut rejects;
+            let pass =
+                TablePass { scan: &self, number, table, source, scratch: &scratch, rejects, keys, conditions, broken };
+            let (stats, broken) = pass.run()?;
+            tables.push(stats);
+            for (condition, broken) in conditions.into_iter().flat_map(|conditions| &conditions.all).zip(broken) {
+                let frozen = &source.frozen;
+                Finder { frozen, scratch: &scratch, mapping: &self.mapping, checks: &checks, rejects }.tell(
+                    number,
+                    &condition.places,
+                    condition.null_helps,
+                    broken,
+                )?;
+            }
         }
         let frozen = &source.frozen;
         Finder { frozen, scratch: &scratch, mapping: &self.mapping, checks: &checks, rejects: &mut rejects }.run()?;
@@ -88,10 +105,23 @@ struct TablePass<'a> {
     scratch: &'a rusqlite::Connection,
     rejects: &'a mut Rejects,
     keys: KeyWriter<'a>,
+    conditions: Option<&'a Conditions>,
+    /// By condition, in the order of the rows.
+    broken: Vec<Vec<Break>>,
+}
+
+/// A row of the chunk at hand.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Where its tuple begins.
+    tuple: usize,
+    position: u64,
+    /// Whether it is refused already.
+    refused: bool,
 }
 
 impl TablePass<'_> {
-    fn run(mut self) -> Result<TableStats, TransferError> {
+    fn run(mut self) -> Result<(TableStats, Vec<Vec<Break>>), TransferError> {
         let label = self.table.target.label();
         let failed = |error: rusqlite::Error| reading(&label, &error);
         let encoder = TableEncoder::new(self.table, true)?;
@@ -118,7 +148,7 @@ impl TablePass<'_> {
                 mark(self.scratch, self.number, stats.rows, Policy::SkipRow, &[])?;
             }
             self.keys.write(&encoder, &chunk[tuple..], stats.rows)?;
-            positions.push((tuple, stats.rows));
+            positions.push(Place { tuple, position: stats.rows, refused: kept != Kept::Row });
             stats.rows += 1;
             if chunk.len() >= CHUNK {
                 bytes += chunk.len() as u64;
@@ -129,33 +159,60 @@ impl TablePass<'_> {
         }
         self.judge(&encoder, &mut chunk, &mut pending, &mut positions, &mut stats)?;
         meter.finish(stats.rows, bytes);
-        Ok(stats)
+        Ok((stats, self.broken))
     }
 
-    /// Has the server read what only it can read, and empties the chunk.
+    /// Has the server read what only it can read and judge what only it can judge, and empties the chunk.
     fn judge(
         &mut self,
         encoder: &TableEncoder,
         chunk: &mut Vec<u8>,
         pending: &mut Vec<Pending>,
-        positions: &mut Vec<(usize, u64)>,
+        positions: &mut Vec<Place>,
         stats: &mut TableStats,
     ) -> Result<(), TransferError> {
         if !pending.is_empty() {
             let mut refused = Vec::new();
             let server = ServerTypes::new(&self.scan.client, &self.scan.runtime);
-            server.resolve(self.table, encoder, chunk, std::mem::take(pending), &mut |tuple, key, cell| {
-                refused.push((tuple, key.clone(), Bad::new(&cell)));
-            })?;
+            let (resolved, _) =
+                server.resolve(self.table, encoder, chunk, std::mem::take(pending), &mut |tuple, key, cell| {
+                    refused.push((tuple, key.clone(), Bad::new(&cell)));
+                })?;
+            *chunk = resolved;
+            // Tuples that are no longer in the chunk.
+            let mut gone = Vec::new();
             for (tuple, key, cell) in refused {
-                let position = positions.iter().find(|(start, _)| *start == tuple).map(|(_, position)| *position);
-                let position = position.ok_or_else(no_session)?;
-                mark(self.scratch, self.number, position, cell.action, &[cell.column])?;
+                let place = positions.binary_search_by_key(&tuple, |place| place.tuple).map_err(|_| no_session())?;
+                mark(self.scratch, self.number, positions[place].position, cell.action, &[cell.column])?;
+                if cell.action != Policy::Null {
+                    gone.push(tuple);
+                }
                 self.refuse(&key, cell, stats)?;
             }
+            positions.retain(|place| !gone.contains(&place.tuple));
+        }
+        if let Some(conditions) = self.conditions {
+            self.hold_against(conditions, encoder, chunk, positions)?;
         }
         chunk.clear();
         positions.clear();
+        Ok(())
+    }
+
+    fn hold_against(
+        &mut self,
+        conditions: &Conditions,
+        encoder: &TableEncoder,
+        chunk: &[u8],
+        positions: &[Place],
+    ) -> Result<(), TransferError> {
+        let rows = cells(chunk, encoder.columns.len()).into_iter().zip(positions);
+        let (rows, places): (Vec<_>, Vec<Place>) =
+            rows.filter(|(_, place)| !place.refused).map(|(cells, place)| (cells, *place)).unzip();
+        for broken in conditions.judge(&self.scan.client, &self.scan.runtime, &rows)? {
+            let reason = broken.error.unwrap_or_else(|| conditions.all[broken.condition].says.clone());
+            self.broken[broken.condition].push(Break { position: places[broken.row].position, reason });
+        }
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Sequences: what they stand at, putting them ahead of the data, and putting them back.
 
 use super::session::{self, Fault, get, literal, rows, run};
-use super::{Job, TransferError};
+use super::stage::change;
+use super::surroundings::standings;
+use super::{Job, TransferError, takeoff};
 use crate::crash;
 use crate::evidence::{Evidence, Finding, Verdict};
 use crate::schema::{Mapping, TargetTable, quote};
@@ -164,7 +166,16 @@ pub async fn reset_sequences(job: &Job<'_>, mapping: &Mapping) -> Result<Evidenc
     let client = session::open(job, "copy").await?;
     let reset = async {
         run(&client, "beginning the transaction", "BEGIN").await?;
+        let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
+        let secured = standings(&client, &tables).await?.into_iter().filter(|standing| standing.forced_security);
+        let secured: Vec<_> = secured.collect();
+        for standing in &secured {
+            change(&client, &takeoff::loosen_security(standing)).await?;
+        }
         let findings = advance(&client, mapping).await?;
+        for standing in &secured {
+            change(&client, &takeoff::force_security(standing)).await?;
+        }
         crash::point("transfer.sequences.commit.before");
         run(&client, "committing the sequences", "COMMIT").await?;
         crash::point("transfer.sequences.commit.after");

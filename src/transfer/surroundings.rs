@@ -22,6 +22,9 @@ pub(super) struct ForeignKey {
     pub(super) validated: bool,
     /// Whether its own triggers are as PostgreSQL makes them.
     pub(super) plain_triggers: bool,
+    /// Whether a child's values have to stand in one row of the parent: not so where it is NOT ENFORCED or over a PERIOD, which
+    /// PostgreSQL has since version 18.
+    pub(super) by_value: bool,
 }
 
 const FOREIGN_KEYS: &str = "
@@ -31,7 +34,8 @@ SELECT k.conname::text, k.conrelid, k.confrelid, k.conrelid::regclass::text, k.c
   ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY u(n, o)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.o),
   pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'), k.convalidated,
-  NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
+  NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O'),
+  coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false)
 FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
 ORDER BY k.oid";
@@ -51,6 +55,7 @@ pub(super) async fn foreign_keys(client: &Client, tables: &[u32]) -> Result<Vec<
             comment: get(row, 8)?,
             validated: get(row, 9)?,
             plain_triggers: get(row, 10)?,
+            by_value: get(row, 11)?,
         })
     };
     Ok(found.iter().map(read).collect::<Result<_, _>>()?)

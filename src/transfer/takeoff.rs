@@ -132,6 +132,7 @@ mod tests {
             comment: Some("it's".to_owned()),
             validated: false,
             plain_triggers: true,
+            by_value: true,
         }
     }
 

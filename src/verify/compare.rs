@@ -9,6 +9,7 @@ use crate::digest::TableDigest;
 use crate::evidence::{Difference, Evidence, TableResult};
 use crate::schema::TableMapping;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,7 @@ pub(crate) struct Compared {
 
 /// Compares every table; in the mapping's order.
 pub(crate) async fn all(comparison: &Comparison<'_>) -> Result<Vec<Compared>, VerifyError> {
-    let shared = Shared::of(comparison);
+    let shared = Shared::of(comparison).await?;
     let mut work: Vec<(usize, u64)> = counts(comparison)?.into_iter().enumerate().collect();
     work.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
     let jobs = work.into_iter().map(|(place, rows)| {
@@ -49,18 +50,31 @@ struct Shared {
     allowed: Arc<Allowed>,
     /// Sessions that wait for their next table.
     idle: Mutex<Vec<Client>>,
+    /// Tables that their owner reads only in a session of their own.
+    bound: BTreeMap<u32, String>,
 }
 
 impl Shared {
-    fn of(comparison: &Comparison<'_>) -> Self {
-        Self {
+    async fn of(comparison: &Comparison<'_>) -> Result<Self, VerifyError> {
+        let client = target::session(comparison.address, &format!("cutover/{}/verify", comparison.run)).await?;
+        let bound = target::bound(&client, comparison.mapping).await?;
+        Ok(Self {
             path: Arc::new(comparison.source.to_owned()),
             allowed: Arc::new(comparison.allowed.clone()),
-            idle: Mutex::default(),
-        }
+            idle: Mutex::new(vec![client]),
+            bound,
+        })
     }
 
-    async fn session(&self, comparison: &Comparison<'_>, name: &str) -> Result<Client, VerifyError> {
+    async fn session(
+        &self,
+        comparison: &Comparison<'_>,
+        name: &str,
+        mapping: &TableMapping,
+    ) -> Result<Client, VerifyError> {
+        if let Some(table) = self.bound.get(&mapping.target.oid) {
+            return target::unbound_session(comparison.address, name, [table]).await;
+        }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
             Some(client) => Ok(client),
@@ -68,7 +82,12 @@ impl Shared {
         }
     }
 
-    fn give_back(&self, client: Client) {
+    async fn give_back(&self, client: Client, mapping: &TableMapping) {
+        if self.bound.contains_key(&mapping.target.oid) {
+            // A session that is gone has let its table go, too.
+            let _ = client.batch_execute("ROLLBACK").await;
+            return;
+        }
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
 }
@@ -102,7 +121,7 @@ async fn one(
         abandoned: Arc::new(AtomicBool::new(false)),
         mapping,
     };
-    let client = shared.session(comparison, &session).await?;
+    let client = shared.session(comparison, &session, &table.mapping).await?;
     let (mine, theirs) = (Digested::of(&table.mapping), Digested::of(&table.mapping));
     let (mine, theirs, met, bytes) = table.read(&client, Shown::Progress(rows), mine, theirs).await?;
     let mut compared = Compared {
@@ -117,7 +136,7 @@ async fn one(
         compared.total = differing.total;
         compared.differences = differences::describe(&table, &client, &differing).await?;
     }
-    shared.give_back(client);
+    shared.give_back(client, &table.mapping).await;
     compared.result.bytes = bytes;
     compared.result.seconds = begun.elapsed().as_secs_f64();
     Ok(compared)

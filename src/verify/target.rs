@@ -7,9 +7,10 @@ use super::pace::Pace;
 use super::row::Row;
 use crate::connect::postgres::Address;
 use crate::digest::{CanonicalKind, from_wire};
-use crate::schema::{ColumnMapping, TableMapping, quote};
+use crate::schema::{ColumnMapping, Mapping, TableMapping, quote, security};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
 /// From this size on a cell is not copied out of its message.
@@ -28,6 +29,29 @@ pub(crate) async fn session(address: &Address, application: &str) -> Result<Clie
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     client.batch_execute(begin).await.map_err(|error| failed("a snapshot", &error))?;
     Ok(client)
+}
+
+/// The same for tables whose row security binds their owner: the force is lifted for this transaction, which holds them alone until
+/// it is rolled back, and nothing of that stays.
+pub(crate) async fn unbound_session(
+    address: &Address,
+    application: &str,
+    names: impl IntoIterator<Item = &String>,
+) -> Result<Client, VerifyError> {
+    let client = address.connect(application).await?;
+    let lift = security::lift(names);
+    let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {lift} SET TRANSACTION READ ONLY");
+    client.batch_execute(&begin).await.map_err(|error| failed("tables with forced row security", &error))?;
+    Ok(client)
+}
+
+/// Which of the mapping's tables need [`unbound_session`]: oid and quoted name.
+pub(crate) async fn bound(client: &Client, mapping: &Mapping) -> Result<BTreeMap<u32, String>, VerifyError> {
+    let oids: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
+    let found = security::bound(client, &oids).await;
+    found
+        .map(BTreeMap::from_iter)
+        .map_err(|error| VerifyError::Target { what: "row security".to_owned(), reason: error.to_string() })
 }
 
 /// What came back, under the name of what was read.

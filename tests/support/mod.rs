@@ -1,10 +1,12 @@
 //! What the tests share: one PostgreSQL per test binary, one database per test, the real databases where they are there.
+//!
+//! The binary `newest` holds the data tests a second time, on the newest PostgreSQL that `assets/postgres/ensure.sh --fetch` brings.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod compare;
 
-use cutover::scratch::{Options, Server};
+use cutover::scratch::{Binaries, Options, Server};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +16,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// The server of this test binary.
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| Server::start(&Options::default()).expect("a private PostgreSQL"))
+    SERVER.get_or_init(|| start(&[]))
+}
+
+/// A server of the binary's version with settings of its own; ends when dropped.
+pub fn start(settings: &[&str]) -> Server {
+    let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+    let options = Options { binaries: binaries(), settings, ..Options::default() };
+    Server::start(&options).expect("a private PostgreSQL")
+}
+
+/// The programs of the newest PostgreSQL in the binary `newest`; elsewhere those that are found first.
+fn binaries() -> Option<Binaries> {
+    if env!("CARGO_CRATE_NAME") != "newest" || std::env::var_os("CUTOVER_POSTGRES_BIN").is_some() {
+        return None;
+    }
+    let fetched = cutover::scratch::fetched();
+    if fetched.is_none() {
+        skipped("the newest PostgreSQL is not in the cache (assets/postgres/ensure.sh --fetch): the system's again");
+    }
+    fetched
 }
 
 /// A fresh, empty database; its URL with password.

@@ -123,7 +123,7 @@ pub fn fingerprints(url: &str) -> BTreeMap<String, String> {
 }
 
 pub fn schema_dump(url: &str) -> String {
-    let dump = support::run(std::process::Command::new("pg_dump").args(["--schema-only", "-d", url]));
+    let dump = support::run(std::process::Command::new(support::program("pg_dump")).args(["--schema-only", "-d", url]));
     let dump: Vec<&str> =
         dump.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect();
     let flags = support::psql(

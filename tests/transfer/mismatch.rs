@@ -238,12 +238,12 @@ async fn a_skipped_parent_takes_its_children_along_to_any_depth() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_the_server_can_judge_is_named_by_table_and_key() {
-    let source = "create table t (id integer primary key, n integer, d integer); insert into t values (5, 1, 1), (6, 2, -1), (7, -3, 1)";
-    let target = "create domain positive as integer check (value > 0); create table t (id integer primary key, n integer check (n > 0), d positive)";
+    let source = "create table t (id integer primary key, span text); insert into t values (5, '[1,3)'), (6, '[3,5)'), (7, '[4,9)')";
+    let target = "create table t (id integer primary key, span int4range, exclude using gist (span with &&))";
     let world = World::of(source, target);
     let Err(TransferError::Rejected { evidence, message }) = world.try_copy().await else { panic!("not rejected") };
     assert_eq!(evidence.rejects.len(), 1, "the server stops at the first");
-    assert_eq!(evidence.rejects[0].key["id"], 6);
-    assert!(evidence.rejects[0].reason.contains("positive"), "{message}");
+    assert_eq!(evidence.rejects[0].key["id"], 7);
+    assert!(evidence.rejects[0].reason.contains("exclusion constraint"), "{message}");
     assert_eq!(world.sql("select count(*) from t"), "0");
 }

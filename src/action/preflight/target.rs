@@ -2,7 +2,7 @@
 
 use super::super::failure::{bad, passed, put_off, sql_reason, unknown};
 use super::super::{Context, frozen, job::Load};
-use crate::connect::postgres::TlsMode;
+use crate::connect::postgres::{TlsMode, is_pooled};
 use crate::connect::sqlite;
 use crate::evidence::{Finding, LevelComparison};
 use crate::figures;
@@ -28,7 +28,7 @@ pub(super) async fn check(context: &Context) -> Vec<Finding> {
 async fn questions(context: &Context, client: &Client) -> Result<Vec<Finding>, tokio_postgres::Error> {
     let mut findings = vec![passed("target reachable", context.target.label()), tls(context, client).await?];
     findings.extend(server(client).await?);
-    findings.push(pooler(context, client).await?);
+    findings.push(pooler(context, client).await);
     findings.extend(schema_rights(context, client).await?);
     let schemas = &context.runbook.target.schemas;
     match read_target(client, schemas).await {
@@ -97,32 +97,20 @@ async fn server(client: &Client) -> Result<Vec<Finding>, tokio_postgres::Error> 
     Ok(findings)
 }
 
-/// Behind a pooler that hands out server sessions by transaction, session locks and settings go astray: seen by a session
-/// whose backend changes while another one keeps one busy.
-async fn pooler(context: &Context, client: &Client) -> Result<Finding, tokio_postgres::Error> {
+async fn pooler(context: &Context, client: &Client) -> Finding {
     let name = "no transaction pooler in between";
-    let Ok(other) = context.session().await else {
-        return Ok(bad(name, "a second session could not be opened", "free a connection of the role"));
-    };
-    let pid = "select pg_catalog.pg_backend_pid()";
-    let mut seen = std::collections::BTreeSet::new();
-    let mut others = std::collections::BTreeSet::new();
-    for _ in 0..3 {
-        seen.insert(client.query_one(pid, &[]).await?.try_get::<_, i32>(0)?);
-        other.batch_execute("begin").await?;
-        others.insert(other.query_one(pid, &[]).await?.try_get::<_, i32>(0)?);
-        seen.insert(client.query_one(pid, &[]).await?.try_get::<_, i32>(0)?);
-        other.batch_execute("commit").await?;
-    }
-    let steady = seen.len() == 1 && others.len() == 1 && seen.is_disjoint(&others);
-    Ok(match steady {
-        true => passed(name, "a session keeps its backend"),
-        false => bad(
+    let application = format!("cutover/{}/{}", context.run, context.step.id);
+    match is_pooled(&context.target, &application, client).await {
+        Ok(false) => passed(name, "a session keeps its backend"),
+        Ok(true) => bad(
             name,
             "sessions share backends: a pooler in transaction mode answers",
             "connect to the server itself, or to the pooler in session mode",
         ),
-    })
+        Err(error) => {
+            bad(name, format!("a second session could not be opened: {error}"), "free a connection of the role")
+        }
+    }
 }
 
 async fn schema_rights(context: &Context, client: &Client) -> Result<Vec<Finding>, tokio_postgres::Error> {

@@ -346,7 +346,12 @@ async fn watch(connection: impl Future<Output = Result<(), tokio_postgres::Error
 
 /// tokio-postgres repeats no value in these messages, only the key.
 fn why_unreadable(error: &tokio_postgres::Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+    let told = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    match told.as_str() {
+        // What a word without `=` comes to.
+        "unexpected EOF" => "it is neither a URL nor a list of key=value".to_owned(),
+        _ => told,
+    }
 }
 
 fn complete(config: &mut Config, environment: Lookup<'_>) -> Result<(), ConnectError> {

@@ -1,6 +1,6 @@
 //! One operator at a time, wherever they sit: an advisory lock on the target, and an end to what our own dead process left there.
 
-use super::{Address, ConnectError};
+use super::{Address, ConnectError, is_pooled};
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Error};
 
@@ -38,6 +38,14 @@ pub enum LockError {
         place: String,
         /// `HOST:PID`, or the address that the server sees.
         operator: String,
+    },
+    /// Session locks do not hold there.
+    #[error(
+        "{place} is a pooler in transaction mode: its sessions do not keep their backend, so that locks, settings and transactions of cutover would go astray; connect to the server itself, or to the pooler in session mode; nothing was touched"
+    )]
+    Pooled {
+        /// `user@host:port/database`.
+        place: String,
     },
     /// What this run's dead process left does not end.
     #[error(
@@ -80,6 +88,9 @@ impl RunLock {
         let place = address.label();
         let failed = |source| LockError::Session { place: place.clone(), source };
         let client = address.connect(&name(run)).await?;
+        if is_pooled(address, &format!("cutover/{run}/probe"), &client).await? {
+            return Err(LockError::Pooled { place });
+        }
         let end = Instant::now() + PATIENCE;
         while !try_lock(&client).await.map_err(failed)? {
             let Some(holder) = holder(&client).await.map_err(failed)? else { continue };

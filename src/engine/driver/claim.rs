@@ -48,7 +48,9 @@ impl Claims for DatabaseClaims {
     async fn claim(&self, target: &Address, run: &str) -> Result<Claim, ClaimError> {
         let hear = |what: &str| tracing::info!("waiting for {what}");
         let lock = RunLock::take(target, run, &hear).await.map_err(|error| match error {
-            LockError::Held { .. } | LockError::Lingers { .. } => ClaimError::Held(error.to_string()),
+            LockError::Held { .. } | LockError::Lingers { .. } | LockError::Pooled { .. } => {
+                ClaimError::Held(error.to_string())
+            }
             LockError::Connect(_) | LockError::Session { .. } => ClaimError::Unreachable(error.to_string()),
         })?;
         let client = target.connect(&format!("cutover/{run}/identity")).await;

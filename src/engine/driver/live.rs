@@ -45,8 +45,9 @@ impl Live {
         }
     }
 
-    /// Adds a line to the log.
+    /// Adds a line to the log, and to the file `log` of the run's directory.
     pub(super) fn log(&mut self, level: LogLevel, step: Option<&str>, text: String) {
+        keep(level, step.unwrap_or("run"), &text);
         if self.log.len() == LINES {
             self.log.pop_front();
         }
@@ -69,6 +70,16 @@ impl Live {
                 view.waiting.clone_from(&progress.waiting);
             }
         }
+    }
+}
+
+/// Into the file that the process traces to.
+fn keep(level: LogLevel, step: &str, text: &str) {
+    match level {
+        LogLevel::Debug => tracing::debug!(step, "{text}"),
+        LogLevel::Info => tracing::info!(step, "{text}"),
+        LogLevel::Warn => tracing::warn!(step, "{text}"),
+        LogLevel::Error => tracing::error!(step, "{text}"),
     }
 }
 

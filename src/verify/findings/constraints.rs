@@ -24,7 +24,7 @@ SELECT k.conname::text, n.nspname::text, c.relname::text, pg_catalog.pg_get_expr
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'c' AND NOT k.convalidated AND k.conrelid = ANY ($1::oid[])
+WHERE k.contype = 'c' AND NOT k.convalidated AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AND k.conrelid = ANY ($1::oid[])
 ORDER BY 2, 3, 1";
 
 pub(super) async fn check(client: &Client, mapping: &Mapping) -> Vec<Finding> {

@@ -12,11 +12,11 @@ SELECT k.conname::text, cn.nspname::text, c.relname::text, pn.nspname::text, p.r
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place),
        ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u(number, place)
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number ORDER BY u.place),
-       k.confmatchtype = 'f', k.convalidated
+       k.confmatchtype = 'f', k.convalidated, coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false)
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
 JOIN pg_catalog.pg_class p ON p.oid = k.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
+WHERE k.contype = 'f' AND k.conparentid = 0 AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
 ORDER BY 2, 3, 1";
 
 /// Orphans that are named as examples.
@@ -30,6 +30,8 @@ struct ForeignKey {
     referenced: Vec<String>,
     match_full: bool,
     validated: bool,
+    /// Whether the last column is a period that the parent's rows have to cover together (PostgreSQL 18).
+    period: bool,
 }
 
 pub(super) async fn check(client: &Client, mapping: &Mapping) -> Vec<Finding> {
@@ -65,6 +67,7 @@ fn read(row: &Row) -> Result<ForeignKey, Error> {
         referenced: row.try_get(6)?,
         match_full: row.try_get(7)?,
         validated: row.try_get(8)?,
+        period: row.try_get(9)?,
     })
 }
 
@@ -76,21 +79,30 @@ impl ForeignKey {
     /// `FROM child WHERE it refers to something that is not there`.
     fn orphans(&self) -> String {
         let present: Vec<String> = self.columns.iter().map(|name| format!("c.{} IS NOT NULL", quote(name))).collect();
-        let pairs = self.columns.iter().zip(&self.referenced);
-        let equal: Vec<String> = pairs.map(|(own, other)| format!("p.{} = c.{}", quote(other), quote(own))).collect();
+        let mut pairs: Vec<(&String, &String)> = self.columns.iter().zip(&self.referenced).collect();
+        let period = if self.period { pairs.pop() } else { None };
+        let equal: Vec<String> =
+            pairs.iter().map(|(own, other)| format!("p.{} = c.{}", quote(other), quote(own))).collect();
+        let parents =
+            format!("FROM {}.{} p WHERE {}", quote(&self.parent.0), quote(&self.parent.1), equal.join(" AND "));
+        let covered = match period {
+            None => format!("EXISTS (SELECT {parents})"),
+            Some((own, other)) => format!(
+                "coalesce(c.{} <@ (SELECT pg_catalog.range_agg(p.{}) {parents}), false)",
+                quote(own),
+                quote(other)
+            ),
+        };
         let half = if self.match_full && self.columns.len() > 1 {
             format!(" OR (({}) AND NOT ({}))", present.join(" OR "), present.join(" AND "))
         } else {
             String::new()
         };
         format!(
-            "FROM {}.{} c WHERE ({} AND NOT EXISTS (SELECT FROM {}.{} p WHERE {})){half}",
+            "FROM {}.{} c WHERE ({} AND NOT {covered}){half}",
             quote(&self.child.0),
             quote(&self.child.1),
             present.join(" AND "),
-            quote(&self.parent.0),
-            quote(&self.parent.1),
-            equal.join(" AND ")
         )
     }
 }

@@ -18,9 +18,14 @@ pub(crate) async fn all(
     mapping: &Mapping,
     compared: &[Compared],
 ) -> Result<Vec<Finding>, VerifyError> {
-    let client = address.connect(&format!("cutover/{run}/verify-constraints")).await?;
+    let name = format!("cutover/{run}/verify-constraints");
+    let mut client = address.connect(&name).await?;
     let read_only = "SET default_transaction_read_only = on";
     client.batch_execute(read_only).await.map_err(|error| super::target::failed("the session's settings", &error))?;
+    let bound = super::target::bound(&client, mapping).await?;
+    if !bound.is_empty() {
+        client = super::target::unbound_session(address, &name, bound.values()).await?;
+    }
     let mut findings = Vec::new();
     findings.extend(sequences::check(&client, mapping).await);
     findings.extend(foreign_keys::check(&client, mapping).await);

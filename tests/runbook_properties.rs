@@ -204,7 +204,7 @@ fn runbook() -> impl Strategy<Value = Runbook> {
                 name,
                 description,
                 parameters: Vec::new(),
-                source: Source { sqlite: sqlite.into() },
+                source: Source::on_host(sqlite),
                 target: Target { schemas: transfer.schemas.clone(), ..Target::default() },
                 transfer,
                 downtime_budget: budget.map(Duration::from_secs),

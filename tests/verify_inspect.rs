@@ -38,7 +38,7 @@ impl Case {
             name: "test".to_owned(),
             description: String::new(),
             parameters: Vec::new(),
-            source: Source { sqlite: path.clone() },
+            source: Source::on_host(path.clone()),
             target: Target::default(),
             service: Service::default(),
             transfer: TransferOptions {

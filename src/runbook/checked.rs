@@ -67,10 +67,54 @@ pub struct Parameter {
 }
 
 /// The SQLite side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// The database file.
+    /// The database file: on this host; with `pod` as the application's container sees it, or as it lies within the claim. Empty
+    /// where it is to be found.
     pub sqlite: PathBuf,
+    /// Which pods or which claim hold the file; none when it is on this host.
+    pub pod: Option<SourcePod>,
+}
+
+/// Where on the cluster the file is: in the pods of `workload` or `selector`, or on `claim`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourcePod {
+    /// `deployment/NAME` or `statefulset/NAME`.
+    pub workload: Option<String>,
+    /// Labels of the pods, where no workload is named: `app=grafana`.
+    pub selector: Option<String>,
+    /// The container that sees the file; the first when absent.
+    pub container: Option<String>,
+    /// The persistent volume claim that holds the file, where no workload is named or it is not to be taken from its pods.
+    pub claim: Option<String>,
+    /// Image of the pod that reads the claim while the workload is down: the workload's own when absent. It has a shell and `cat`
+    /// or `dd`.
+    pub image: Option<String>,
+    /// User id that reads the claim, where the workload's own settings do not say it.
+    pub user: Option<i64>,
+}
+
+impl Source {
+    /// A file on this host.
+    #[must_use]
+    pub fn on_host(sqlite: impl Into<PathBuf>) -> Self {
+        Self { sqlite: sqlite.into(), pod: None }
+    }
+
+    /// The source as shown: its path, and where on the cluster that is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let Some(pod) = &self.pod else { return self.sqlite.display().to_string() };
+        let whose = match (&pod.workload, &pod.selector, &pod.claim) {
+            (Some(workload), ..) => workload.clone(),
+            (None, Some(selector), _) => format!("pods with {selector}"),
+            (None, None, claim) => format!("claim {}", claim.as_deref().unwrap_or("?")),
+        };
+        match self.sqlite.as_os_str().is_empty() {
+            true => format!("the database in {whose}"),
+            false => format!("{} in {whose}", self.sqlite.display()),
+        }
+    }
 }
 
 /// The PostgreSQL side. The address comes from the environment or a Secret and is kept by `connect`, never here.

@@ -41,7 +41,7 @@ mod yaml;
 
 pub use checked::{
     Downtime, Gate, Gateway, GatewayKind, MigrationTable, Parameter, Platform, Runbook, SecretKeys, SecretTarget,
-    Service, Source, Step, StepId, Target, TransferOptions, ZonePolicy,
+    Service, Source, SourcePod, Step, StepId, Target, TransferOptions, ZonePolicy,
 };
 pub use document::Document;
 pub use hidden::Hidden;

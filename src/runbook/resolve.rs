@@ -4,11 +4,13 @@ use super::check::{self, Region, region};
 use super::problem::Problems;
 use super::settings::Settings;
 use super::template::{self, Reference, variable};
-use super::written::{Written, WrittenGate, WrittenService, WrittenStep, WrittenTarget, WrittenTransfer};
+use super::written::{
+    Written, WrittenGate, WrittenService, WrittenSource, WrittenStep, WrittenTarget, WrittenTransfer,
+};
 use super::yaml::{Kind, Node};
 use super::{
-    Document, Gate, Gateway, GatewayKind, Outputs, Parameter, Platform, Runbook, SecretTarget, Service, Source, Step,
-    StepId, Target, TransferOptions, duration,
+    Document, Gate, Gateway, GatewayKind, Outputs, Parameter, Platform, Runbook, SecretTarget, Service, Source,
+    SourcePod, Step, StepId, Target, TransferOptions, duration,
 };
 use minijinja::Value;
 use std::collections::BTreeMap;
@@ -178,7 +180,7 @@ fn build(
     let mut runbook = Runbook {
         description: written.description,
         parameters: document.parameters().to_vec(),
-        source: Source { sqlite: written.source.sqlite.into() },
+        source: source(written.source),
         transfer: transfer(written.transfer, written.target.schemas.clone()),
         target: target(written.target, &steps),
         service: service(written.service, service_name),
@@ -242,6 +244,15 @@ fn drop_empty(settings: &mut Settings) {
         }
         _ => {}
     }
+}
+
+fn source(written: WrittenSource) -> Source {
+    let WrittenSource { sqlite, workload, selector, container, claim, image, user } = written;
+    let there = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let [workload, selector, container, claim, image] = [workload, selector, container, claim, image].map(there);
+    let on_cluster = workload.is_some() || selector.is_some() || claim.is_some();
+    let pod = on_cluster.then_some(SourcePod { workload, selector, container, claim, image, user });
+    Source { sqlite: sqlite.into(), pod }
 }
 
 fn transfer(written: WrittenTransfer, schemas: Vec<String>) -> TransferOptions {

@@ -39,7 +39,7 @@ fn runbook(name: &str, description: &str, sqlite: &Path, options: &TransferOptio
         name: name.to_owned(),
         description: description.to_owned(),
         parameters: Vec::new(),
-        source: Source { sqlite: sqlite.to_owned() },
+        source: Source::on_host(sqlite),
         target: Target { schemas: options.schemas.clone(), ..Target::default() },
         service: Service { name: name.to_owned(), ..Service::default() },
         transfer: options.clone(),

@@ -1,6 +1,6 @@
 //! A runbook as checked, written out again.
 
-use super::checked::{Gate, Gateway, GatewayKind, Runbook, SecretTarget, Service, Step, Target};
+use super::checked::{Gate, Gateway, GatewayKind, Runbook, SecretTarget, Service, Source, SourcePod, Step, Target};
 use super::duration;
 use super::template::escape;
 use super::written::{
@@ -17,7 +17,7 @@ impl Runbook {
             name: self.name.clone(),
             description: escape(&self.description),
             parameters: Ordered(Vec::new()),
-            source: WrittenSource { sqlite: escape(&self.source.sqlite.to_string_lossy()) },
+            source: source(&self.source),
             target: target(&self.target),
             service: service(&self.service),
             transfer: transfer(self),
@@ -56,6 +56,21 @@ fn target(target: &Target) -> WrittenTarget {
 
 fn all(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| escape(text)).collect()
+}
+
+fn source(source: &Source) -> WrittenSource {
+    let SourcePod { workload, selector, container, claim, image, user } = source.pod.clone().unwrap_or_default();
+    let [workload, selector, container, claim, image] =
+        [workload, selector, container, claim, image].map(|text| text.map(|text| escape(&text)));
+    WrittenSource {
+        sqlite: escape(&source.sqlite.to_string_lossy()),
+        workload,
+        selector,
+        container,
+        claim,
+        image,
+        user,
+    }
 }
 
 fn transfer(runbook: &Runbook) -> WrittenTransfer {

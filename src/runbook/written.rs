@@ -63,13 +63,27 @@ pub(super) struct WrittenParameter {
     pub secret: bool,
 }
 
-/// The SQLite side.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// The SQLite side: a file on this host, or on the cluster with one of `workload`, `selector` and `claim`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Source")]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct WrittenSource {
-    /// The database file.
+    /// The database file: on this host, as the application's container sees it, or as it lies within the claim. On the cluster it is
+    /// looked for on the container's volumes when absent.
     pub sqlite: String,
+    /// The workload whose pods have the file: `deployment/NAME` or `statefulset/NAME`.
+    pub workload: Option<String>,
+    /// Labels of the pods that have the file, where no workload is named: `app=grafana`.
+    pub selector: Option<String>,
+    /// The container that sees the file; the first when absent.
+    pub container: Option<String>,
+    /// The persistent volume claim that holds the file, where no workload says it.
+    pub claim: Option<String>,
+    /// Image of the pod that reads the claim while the workload is down; the workload's own when absent. It needs a shell and `cat`
+    /// or `dd`.
+    pub image: Option<String>,
+    /// User id that reads the claim, where the workload's own settings do not say it.
+    pub user: Option<i64>,
 }
 
 /// The PostgreSQL side. Its address is never written here: it comes from the environment, or from a Secret of the cluster.

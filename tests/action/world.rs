@@ -150,7 +150,7 @@ fn runbook(sqlite: PathBuf) -> Runbook {
         name: "test".to_owned(),
         description: String::new(),
         parameters: Vec::new(),
-        source: Source { sqlite },
+        source: Source::on_host(sqlite),
         target: Target::default(),
         service: Service::default(),
         transfer: TransferOptions::default(),

@@ -256,7 +256,7 @@ pub fn runbook(steps: Vec<Step>) -> Runbook {
         name: "fake".to_owned(),
         description: String::new(),
         parameters: Vec::new(),
-        source: Source { sqlite: "app.db".into() },
+        source: Source::on_host("app.db"),
         target: Target::default(),
         service: Service::default(),
         transfer: TransferOptions::default(),

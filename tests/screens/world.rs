@@ -32,7 +32,7 @@ impl Resolve for Book {
             name: "screen-test".to_owned(),
             description: String::new(),
             parameters: Vec::new(),
-            source: Source { sqlite: "/nowhere/app.db".into() },
+            source: Source::on_host("/nowhere/app.db"),
             target: Target::default(),
             service: Service { name: "oncall".to_owned(), place: "here".to_owned(), ..Service::default() },
             transfer: TransferOptions::default(),

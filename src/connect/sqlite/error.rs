@@ -89,6 +89,30 @@ pub enum FreezeError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// The other end of a shell did not do what it was asked.
+    #[error("{doing} {path}: {message}")]
+    Far {
+        /// What was being done.
+        doing: &'static str,
+        /// Pod and path.
+        path: PathBuf,
+        /// Whether asking again is no use.
+        lasting: bool,
+        /// What came back.
+        message: String,
+    },
+    /// What came through the stream is not what is there.
+    #[error(
+        "{path} came damaged {attempts} times: {found}; nothing of it was kept; try again, or copy the file out by other means and give its path"
+    )]
+    Transit {
+        /// Pod and path.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: u32,
+        /// What differed.
+        found: String,
+    },
     /// The caller asked to stop.
     #[error("freezing {path} was stopped as asked; nothing was changed")]
     Stopped {

@@ -130,13 +130,20 @@ fn real_path(source: &Path) -> Result<PathBuf, FreezeError> {
 
 fn check_header(path: &Path) -> Result<(), FreezeError> {
     let head = head(path, 16).map_err(FreezeError::io("reading the source", path))?;
-    let found = match head.as_slice() {
-        [] | b"SQLite format 3\0" => return Ok(()),
-        other if other.len() < 16 => format!("only {} bytes long", other.len()),
-        other if other.iter().all(u8::is_ascii_graphic) || other.starts_with(b"--") => "a text file".to_owned(),
-        _ => "its first bytes are not SQLite's; an encrypted database looks like that too".to_owned(),
-    };
-    Err(FreezeError::NotADatabase { path: path.to_owned(), found })
+    match head_problem(&head) {
+        Some(found) => Err(FreezeError::NotADatabase { path: path.to_owned(), found }),
+        None => Ok(()),
+    }
+}
+
+/// What a file is whose first 16 bytes are not those of a database; none when they are.
+pub(super) fn head_problem(head: &[u8]) -> Option<String> {
+    match head {
+        [] | b"SQLite format 3\0" => None,
+        other if other.len() < 16 => Some(format!("only {} bytes long", other.len())),
+        other if other.iter().all(u8::is_ascii_graphic) || other.starts_with(b"--") => Some("a text file".to_owned()),
+        _ => Some("its first bytes are not SQLite's; an encrypted database looks like that too".to_owned()),
+    }
 }
 
 fn mark(path: &Path, bytes: u64) -> Result<Option<Mark>, FreezeError> {

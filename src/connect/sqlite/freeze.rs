@@ -152,7 +152,7 @@ fn copy_between(before: &Fingerprint, partial: &Path) -> Result<Result<Fingerpri
     Ok(after.change_since(before).map_or_else(|| Ok(before.clone()), Err))
 }
 
-fn require_space(fingerprint: &Fingerprint, partial: &Path) -> Result<(), FreezeError> {
+pub(super) fn require_space(fingerprint: &Fingerprint, partial: &Path) -> Result<(), FreezeError> {
     let directory = partial.parent().unwrap_or(Path::new("."));
     let Ok(statistics) = nix::sys::statvfs::statvfs(directory) else { return Ok(()) };
     let free = statistics.blocks_available().saturating_mul(statistics.fragment_size());
@@ -163,7 +163,7 @@ fn require_space(fingerprint: &Fingerprint, partial: &Path) -> Result<(), Freeze
     Err(FreezeError::NoSpace { path: fingerprint.path.clone(), directory: directory.to_owned(), needed, free })
 }
 
-fn create(path: &Path) -> Result<File, FreezeError> {
+pub(super) fn create(path: &Path) -> Result<File, FreezeError> {
     OpenOptions::new()
         .write(true)
         .create(true)
@@ -186,7 +186,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), FreezeError> {
 
 /// A rollback journal that ends in the name of a super-journal ends in this magic
 /// (<https://www.sqlite.org/fileformat2.html#the_rollback_journal>; `pager.c`, `readSuperJournal`).
-fn names_other_databases(journal: &Path) -> bool {
+pub(super) fn names_other_databases(journal: &Path) -> bool {
     const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
     let Ok(mut file) = File::open(journal) else { return false };
     let mut tail = [0_u8; 8];
@@ -199,7 +199,12 @@ fn has_pages(file: &mut File) -> bool {
     file.seek(SeekFrom::Start(0)).is_ok() && file.read_exact(&mut head).is_ok() && head != [0_u8; 8]
 }
 
-fn finish(source: &Path, partial: &Path, into: &Path, fingerprint: Fingerprint) -> Result<Frozen, FreezeError> {
+pub(super) fn finish(
+    source: &Path,
+    partial: &Path,
+    into: &Path,
+    fingerprint: Fingerprint,
+) -> Result<Frozen, FreezeError> {
     let odd = recover(partial, source)?;
     let file = File::open(partial).map_err(FreezeError::io("opening", partial))?;
     file.sync_all().map_err(FreezeError::io("writing to disk", partial))?;
@@ -217,7 +222,7 @@ fn finish(source: &Path, partial: &Path, into: &Path, fingerprint: Fingerprint) 
     Ok(Frozen { path: into.to_owned(), sha256, bytes, fingerprint, odd })
 }
 
-fn remove_set(partial: &Path) {
+pub(super) fn remove_set(partial: &Path) {
     for suffix in SET.iter().chain(&["-shm"]) {
         let _ = fs::remove_file(beside(partial, suffix));
     }

@@ -5,6 +5,7 @@
 //! The source itself is never opened by SQLite: even a read-only open of a database in WAL mode leaves files beside it.
 
 mod error;
+pub mod far;
 mod files;
 mod freeze;
 mod holders;

@@ -242,7 +242,7 @@ fn labels(runbook: &Runbook, workshop: &Workshop, production: bool) -> Labels {
     let place = workshop.cluster.as_ref().map(|cluster| cluster.place().to_string());
     Labels {
         runbook: runbook.name.clone(),
-        source: runbook.source.sqlite.display().to_string(),
+        source: runbook.source.label(),
         target: workshop.target.label(),
         place: place.unwrap_or_else(|| runbook.service.place.clone()),
         production,

@@ -45,9 +45,7 @@ impl Look<'_> {
         if let Some(node) = root.get("target").and_then(|target| target.get("url_from")) {
             self.variable(node);
         }
-        if let Some(sqlite) = root.get("source").and_then(|source| source.entry("sqlite")) {
-            self.not_empty(sqlite.value.place, Some(&sqlite.value), "`sqlite`");
-        }
+        self.source(root);
         let transfer = root.get("transfer");
         self.at_least_one(transfer.and_then(|transfer| transfer.get("jobs")), "`jobs`");
         for key in ["interval_units", "zones", "columns"] {
@@ -56,6 +54,32 @@ impl Look<'_> {
                 let message = format!("`{}` under `{key}` names no column", entry.key);
                 self.problems.add(entry.place, message, "write `TABLE.COLUMN`, or `*` for all");
             }
+        }
+    }
+
+    fn source(&mut self, root: &Node) {
+        let Some(entry) = root.entry("source") else { return };
+        let setting = |name: &str| entry.value.get(name);
+        let presence = |name: &str| self.presence(setting(name));
+        let places = ["workload", "selector", "claim"].map(presence);
+        if places.iter().all(|place| *place == Presence::Absent) && presence("sqlite") == Presence::Absent {
+            let place = setting("sqlite").map_or(entry.place, |node| node.place);
+            self.problems.add(
+                place,
+                "`source` names no database",
+                "add `sqlite: PATH`, and on the cluster `workload` or `claim`",
+            );
+        }
+        if let (Some(selector), Presence::There, Presence::There) = (setting("selector"), places[0], places[1]) {
+            let message = "`source` has `workload` and `selector`, which name the same thing";
+            self.problems.add(selector.place, message, "keep one of them");
+        }
+        if let Some((node, workload)) = setting("workload").and_then(|node| Some((node, self.known(node)?)))
+            && !workload.is_empty()
+            && !is_workload(workload)
+        {
+            let message = format!("`{workload}` names no workload that has pods of its own");
+            self.problems.add(node.place, message, "write `deployment/NAME` or `statefulset/NAME`");
         }
     }
 
@@ -214,4 +238,11 @@ impl Look<'_> {
     fn known<'n>(&self, node: &'n Node) -> Option<&'n str> {
         node.text().filter(|text| self.filled || !template::is_template(text))
     }
+}
+
+fn is_workload(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(kind, name)| {
+        let kind = kind.trim_end_matches('s');
+        ["deployment", "statefulset"].contains(&kind) && !name.is_empty() && !name.contains('/')
+    })
 }

@@ -19,6 +19,7 @@ Examples:
   cutover demo                                     a whole cutover to try, on a private PostgreSQL
   cutover plan runbooks/grafana.yaml --set sqlite=/var/lib/grafana/grafana.db
   cutover run  runbooks/grafana.yaml --set sqlite=/var/lib/grafana/grafana.db --set config=/etc/grafana/grafana.ini
+  cutover run  runbooks/grafana.yaml --detach --set …     survives a lost SSH session; `cutover attach` comes back
   cutover copy --sqlite app.db --postgres postgres://app@db.internal/app    (password in PGPASSWORD)
 
 Exit codes:
@@ -38,6 +39,8 @@ pub enum Command {
     Resume(Resume),
     /// Take steps back, to any earlier step or to the start.
     Rollback(Rollback),
+    /// Watch a run on this terminal; answer for it when nobody else does; replay one that has ended.
+    Attach(Attach),
     /// Where a run stands.
     Status(Status),
     /// The runs on this machine.
@@ -52,6 +55,8 @@ pub enum Command {
     Verify(Verify),
     /// Put intervals right that another tool loaded in the wrong unit; only looks without --execute.
     RepairIntervals(RepairIntervals),
+    /// Colours, keys and production places: the configuration file, with everything that can be set.
+    Config(Config),
     /// The JSON schema of a runbook.
     Schema,
     /// Completion for a shell.
@@ -126,6 +131,16 @@ pub struct Drive {
     /// Pass every gate; journaled as such.
     #[arg(long)]
     pub yes: bool,
+    /// Drive the run in a process of its own, which outlives this terminal; `cutover attach` comes back to it.
+    ///
+    /// With a terminal, the screen is attached at once: leave it, lose it, attach again. Without one, or with --headless, the
+    /// command ends as soon as the run has begun. The run waits at gates and failures until a terminal is there to answer. Without
+    /// --detach a terminal that is lost (SIGHUP) stops the run at its next safe place, exit code 130.
+    #[arg(long)]
+    pub detach: bool,
+    /// This is the process that `--detach` made.
+    #[arg(long, hide = true)]
+    pub detached: bool,
     /// Text or JSON (JSON implies --headless).
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -159,6 +174,44 @@ pub struct Rollback {
     #[command(flatten)]
     pub drive: Drive,
 }
+
+/// Options of `attach`.
+#[derive(Debug, Args)]
+#[command(after_help = ATTACH_EXAMPLES)]
+pub struct Attach {
+    /// The run; the newest when absent.
+    pub run: Option<String>,
+    /// Only watch, although nobody else answers for the run; `t` takes it over later.
+    #[arg(long)]
+    pub watch: bool,
+    /// React to the mouse.
+    #[arg(long)]
+    pub mouse: bool,
+}
+
+const ATTACH_EXAMPLES: &str = "\
+A run that is driven from another terminal is watched: everything is shown, nothing can be changed. A run that goes on by itself
+(`cutover run --detach`) is answered for by the first terminal that comes; the next ones watch, and `t` takes over when it is gone. A run
+that nobody drives is shown as its journal tells it, and `t` takes it up in this terminal. `R` replays a run from its journal: [ and ] step,
+{ and } go from entry to entry, space plays.
+
+Examples:
+  cutover attach                                the newest run
+  cutover attach grafana-20261124-0307-k3x      that run
+  cutover attach --watch                        leave the answers to somebody else";
+
+/// Options of `config`.
+#[derive(Debug, Args)]
+#[command(after_help = CONFIG_EXAMPLES)]
+pub struct Config {
+    /// Print where the file is looked for instead of an example.
+    #[arg(long)]
+    pub path: bool,
+}
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  cutover config > \"$(cutover config --path)\"      begin with a file in which everything is commented out";
 
 /// Options of `status`.
 #[derive(Debug, Args)]

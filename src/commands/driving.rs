@@ -2,16 +2,19 @@
 
 use super::standalone::Sweep;
 use super::target::{Kept, private};
-use super::{Stop, host};
+use super::{Stop, config, detach, host};
 use crate::action::Registry;
 use crate::cli;
 use crate::connect::postgres::Address;
+use crate::engine::attach::{Door, Keeper};
 use crate::engine::runs::{RunDir, Runs};
-use crate::engine::{Command, Driver, Ending, Options, Setup, Snapshot};
+use crate::engine::snapshot::RunState;
+use crate::engine::{Command, Driver, Ending, Handle, Options, Setup, Snapshot};
 use crate::headless::{self, Finished, Form, Verdict, Voice};
 use crate::inspect::DatabaseInspect;
 use crate::report::{html, markdown};
 use crate::runbook::{Document, StepId, Values};
+use crate::tui::Preferences;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +50,10 @@ pub(super) struct Manner {
     pub yes: bool,
     /// The last step.
     pub until: Option<StepId>,
+    /// Whether this process drives the run without a terminal of its own, for those that attach.
+    pub detached: bool,
+    /// Whether the run stays as it is until the operator says something: it was taken over.
+    pub waits: bool,
     /// Whether the run's directory goes with the command: there is no report to read later and nothing to go on with.
     pub passing: bool,
 }
@@ -55,8 +62,8 @@ impl Manner {
     /// As the command line says; the screen where a person sits at both ends.
     pub(super) fn of(drive: &cli::Drive) -> Self {
         let form = super::form(drive.output);
-        let screen = form == Form::Text && !drive.headless && host::has_terminal();
-        Self { screen, form, yes: drive.yes, ..Self::default() }
+        let screen = form == Form::Text && !drive.headless && !drive.detached && host::has_terminal();
+        Self { screen, form, yes: drive.yes, detached: drive.detached, ..Self::default() }
     }
 }
 
@@ -82,11 +89,15 @@ pub(super) fn begin(
 pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
     let Order { dir, new, document, values, address, kept, first } = order;
     let _log = trace(dir.path());
+    let preferences = match config::read() {
+        Ok(preferences) => preferences,
+        Err(stop) => return Err(abandon(dir, new, stop)),
+    };
     let options = Options {
         yes: manner.yes,
-        attended: manner.screen,
+        attended: manner.screen || manner.detached,
         until: manner.until.clone(),
-        production: host::is_production(&[&kept.label]),
+        production: host::is_production(&[&kept.label], preferences.production.as_deref()),
         ..Options::default()
     };
     let sweep = Sweep::of(&document, &values, &address);
@@ -96,14 +107,21 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         Ok(pair) => pair,
         Err(error) => return Err(abandon(dir, new, error.into())),
     };
+    let door = open_door(&dir, &handle, manner);
+    if manner.detached {
+        detach::begun(&dir)?;
+    }
     let driving = tokio::spawn(driver.run());
     let mut voice = Voice::stdout(manner.form);
     let (snapshot, ending) = if manner.screen {
-        on_screen(&handle, first, manner).await?
+        on_screen(&handle, first, manner, preferences).await?
     } else {
         headless::drive(&handle, first, &mut voice).await
     };
     leave(driving).await;
+    if let Some(door) = door {
+        door.close().await;
+    }
     if let Some(sweep) = sweep {
         sweep.clean(&dir, ending.ended, &voice).await;
     }
@@ -114,6 +132,17 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         Finished { report: write_report(&dir, &snapshot), ..finished }
     });
     Ok(Verdict::of(&snapshot, &ending).exit)
+}
+
+/// Lets other terminals see the run. Where that is impossible the run is none the worse.
+fn open_door(dir: &RunDir, handle: &Handle, manner: &Manner) -> Option<Door> {
+    let keeper = match (manner.detached, manner.screen) {
+        (true, _) => Keeper::Nobody,
+        (false, true) => Keeper::Here(host::this_terminal()),
+        (false, false) => Keeper::Here(format!("the command line of {}", host::this_terminal())),
+    };
+    let opened = Door::open(dir, handle, keeper);
+    opened.inspect_err(|error| tracing::warn!(%error, "other terminals cannot attach")).ok()
 }
 
 /// Lets the driver close what it holds. One that is left at a second signal is given up.
@@ -128,14 +157,16 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// Opens the screen. A run that has not begun waits there for the operator, who wants to see first what would be done. What the
 /// screen showed is gone with it, so the end is told in lines as well.
 async fn on_screen(
-    handle: &crate::engine::Handle,
+    handle: &Handle,
     first: Command,
     manner: &Manner,
+    preferences: Preferences,
 ) -> Result<(Arc<Snapshot>, Ending), Stop> {
-    if first != Command::Start || handle.snapshot().state != crate::engine::snapshot::RunState::Ready {
+    let begun = first != Command::Start || handle.snapshot().state != RunState::Ready;
+    if begun && !manner.waits {
         handle.send(first);
     }
-    let options = crate::tui::Options { mouse: manner.mouse, read_only: false };
+    let options = crate::tui::Options { mouse: manner.mouse, preferences };
     crate::tui::run(handle.clone(), options).await.map_err(|error| Stop::failed(error.to_string()))?;
     let ending = handle.finished().await;
     Ok((handle.snapshot(), ending))

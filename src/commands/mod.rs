@@ -3,9 +3,12 @@
 //! A command returns the process's exit code, or [`Stop`] where it ended before there was anything to report on. [`run()`] is all
 //! that `main` calls.
 
+mod attach;
 mod completions;
+mod config;
 mod copy;
 mod demo;
+mod detach;
 mod driving;
 mod forget;
 mod host;
@@ -52,9 +55,14 @@ async fn carry_out(command: Command) -> Result<u8, Stop> {
     match command {
         Command::Demo(options) => demo::run(options).await,
         Command::Plan(options) => plan::run(options).await,
+        Command::Run(options) if options.drive.detach => detach::run(&options.drive, options.mouse).await,
         Command::Run(options) => run::run(options).await,
+        Command::Resume(options) if options.drive.detach => detach::run(&options.drive, false).await,
         Command::Resume(options) => resume::run(options).await,
+        Command::Rollback(options) if options.drive.detach => detach::run(&options.drive, false).await,
         Command::Rollback(options) => rollback::run(options).await,
+        Command::Attach(options) => attach::run(options).await,
+        Command::Config(options) => config::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Runs(options) => runs::run(&options),
         Command::Forget(options) => forget::run(options).await,
@@ -79,9 +87,13 @@ const fn form_of(command: &Command) -> Form {
         Command::Copy(options) => options.output,
         Command::Verify(options) => options.output,
         Command::RepairIntervals(options) => options.output,
-        Command::Demo(_) | Command::Forget(_) | Command::Report(_) | Command::Schema | Command::Completions { .. } => {
-            Output::Text
-        }
+        Command::Demo(_)
+        | Command::Attach(_)
+        | Command::Config(_)
+        | Command::Forget(_)
+        | Command::Report(_)
+        | Command::Schema
+        | Command::Completions { .. } => Output::Text,
     };
     form(output)
 }

@@ -3,6 +3,7 @@
 use super::command::Command;
 use super::event::{Ended, Recorded};
 use super::snapshot::{Query, Snapshot};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -16,7 +17,7 @@ pub struct Handle {
 }
 
 /// How driving a run came to its end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
     /// How it left the run; exit codes follow from it and from the snapshot.
     pub ended: Ended,
@@ -28,6 +29,8 @@ pub struct Ending {
 pub(super) enum Wishes {
     Command(Command),
     Query(Query),
+    /// This terminal wants to answer the run's questions from now on.
+    Helm,
 }
 
 impl Handle {
@@ -52,6 +55,11 @@ impl Handle {
     /// Asks something of the databases; the answer comes in the snapshot's `data`.
     pub fn ask(&self, query: Query) {
         let _ = self.wishes.send(Wishes::Query(query));
+    }
+
+    /// Asks to answer the run's questions from now on; whether it does is seen in the snapshot's `helm`.
+    pub fn take_helm(&self) {
+        let _ = self.wishes.send(Wishes::Helm);
     }
 
     /// Every event from now on, after it is in the journal. A receiver that lags is told how many it missed; they can be read from

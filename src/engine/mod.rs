@@ -8,9 +8,12 @@
 //! 4. [`machine`]: every rule of start, gates, pause, resume, retry, skip, failure and going back. Pure.
 //! 5. [`recover`]: a machine out of a journal.
 //! 6. [`mod@fold`], [`snapshot`]: the run as plain data to draw, live and of ended runs.
-//! 7. [`driver`], [`handle`]: journals first, does what the machine wants, feeds back what came of it.
-//! 8. [`runs`]: the state directory.
+//! 7. [`recording`]: a run's journal as moments that can be walked through.
+//! 8. [`driver`], [`handle`]: journals first, does what the machine wants, feeds back what came of it.
+//! 9. [`attach`]: the same run on other terminals, through a socket in its directory.
+//! 10. [`runs`]: the state directory.
 
+pub mod attach;
 pub mod command;
 pub mod driver;
 pub mod effect;
@@ -18,6 +21,7 @@ pub mod event;
 pub mod fold;
 pub mod handle;
 pub mod machine;
+pub mod recording;
 pub mod recover;
 pub mod runs;
 pub mod snapshot;

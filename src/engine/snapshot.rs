@@ -9,11 +9,13 @@ pub use crate::progress::{LogLevel, PartProgress};
 use crate::evidence::{Evidence, PlanReport};
 use crate::runbook::{Gate, StepId};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Everything a front end may show. Sent whole through a `watch` channel; the large parts are shared.
-#[derive(Clone, Debug, Default)]
+/// Everything a front end may show. Sent whole through a `watch` channel; the large parts are shared. Other terminals get it through
+/// [`super::attach`], which sends what is skipped here by itself, and only when it has changed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The run's id.
     pub run: String,
@@ -40,8 +42,10 @@ pub struct Snapshot {
     /// The question that the run waits with.
     pub question: Option<Question>,
     /// The last lines of the log, oldest first.
+    #[serde(skip)]
     pub log: VecDeque<LogLine>,
     /// The plan, once `scan` or `plan` made one.
+    #[serde(skip)]
     pub plan: Option<Arc<PlanReport>>,
     /// When the service went down, if it is down or was.
     pub down_since: Option<Timestamp>,
@@ -52,9 +56,13 @@ pub struct Snapshot {
     /// The step after which going back loses writes.
     pub point_of_no_return: Option<StepId>,
     /// The cluster that the service runs on, as last seen; none where it runs on this host. Decides whether there is a Cluster tab.
+    #[serde(skip)]
     pub cluster: Option<Arc<ClusterView>>,
     /// Answers to the screen's queries.
+    #[serde(skip)]
     pub data: Arc<DataView>,
+    /// Who answers the run's questions, seen from here.
+    pub helm: Helm,
     /// Why the last command was refused; shown until the next one.
     pub refusal: Option<String>,
     /// The run's directory.
@@ -69,8 +77,33 @@ pub struct Snapshot {
     pub decisions: Vec<Decision>,
 }
 
+/// Who answers the run's questions, seen from the terminal that the snapshot is shown on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Helm {
+    /// This terminal, which drives the run: when it goes, the run stops at the next safe place.
+    #[default]
+    Here,
+    /// This terminal, for as long as it is attached: when it goes, the run goes on.
+    Attached,
+    /// Another terminal, named; this one watches.
+    Elsewhere(String),
+    /// Nobody: a run that goes on by itself and waits where it needs an answer.
+    Free,
+    /// No process drives the run; what is shown is what its journal tells.
+    Past,
+}
+
+impl Helm {
+    /// Whether this terminal may answer and command.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Self::Here | Self::Attached)
+    }
+}
+
 /// Something that a person decided, or that `--yes` decided in their name.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// When.
     pub at: Timestamp,
@@ -87,7 +120,7 @@ pub struct Decision {
 }
 
 /// What a run is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunState {
     /// Nothing has started.
@@ -114,7 +147,7 @@ pub enum RunState {
 }
 
 /// The status of one step. `engine::status` has the transitions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Not reached.
@@ -145,7 +178,7 @@ pub enum Status {
 }
 
 /// One step to draw.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StepView {
     /// Its id.
     pub id: String,
@@ -182,6 +215,7 @@ pub struct StepView {
     /// What it did, in one line.
     pub summary: String,
     /// What it proved.
+    #[serde(skip)]
     pub evidence: Arc<Evidence>,
     /// Why it failed, whole.
     pub error: Option<String>,
@@ -192,7 +226,8 @@ pub struct StepView {
 }
 
 /// A question to the operator; drawn as one dialog that starts on Cancel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Question {
     /// A gate.
     Gate {
@@ -217,7 +252,7 @@ pub enum Question {
 }
 
 /// A line of the log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When.
     pub at: Timestamp,

@@ -62,7 +62,7 @@ pub enum RowPick {
 }
 
 /// What the inspect port answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DataView {
     /// Tables with their counts.
     pub tables: Vec<TableCounts>,
@@ -158,7 +158,7 @@ pub struct PodLog {
 }
 
 /// A table's counts on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableCounts {
     /// Schema-qualified name on the target.
     pub table: String,
@@ -171,7 +171,7 @@ pub struct TableCounts {
 }
 
 /// Rows side by side.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RowsView {
     /// Schema-qualified table.
     pub table: String,
@@ -182,7 +182,7 @@ pub struct RowsView {
 }
 
 /// One row on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RowPair {
     /// Its key.
     pub key: Key,
@@ -197,7 +197,7 @@ pub struct RowPair {
 }
 
 /// A column's distribution on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnView {
     /// Schema-qualified table.
     pub table: String,
@@ -210,7 +210,7 @@ pub struct ColumnView {
 }
 
 /// A distribution with the same buckets on both sides.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// Rows.
     pub rows: u64,

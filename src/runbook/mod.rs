@@ -48,4 +48,6 @@ pub use hidden::Hidden;
 pub use problem::{Place, Problem, Problems};
 pub use schema::json_schema;
 pub use settings::Settings;
+pub(crate) use suggest::among;
 pub use values::{Outputs, TargetFacts, Values};
+pub(crate) use yaml::{Node, parse as parse_yaml};

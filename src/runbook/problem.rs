@@ -35,11 +35,11 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(file: &str) -> Self {
+    pub(crate) fn new(file: &str) -> Self {
         Self { file: file.to_owned(), list: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, place: Place, message: impl Into<String>, suggestion: impl Into<String>) {
+    pub(crate) fn add(&mut self, place: Place, message: impl Into<String>, suggestion: impl Into<String>) {
         self.push(Some(place), message.into(), suggestion.into());
     }
 
@@ -55,7 +55,7 @@ impl Problems {
     }
 
     /// `value` when nothing is wrong, else the problems, sorted by place.
-    pub(super) fn or<T>(mut self, value: T) -> Result<T, Self> {
+    pub(crate) fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.list.is_empty() {
             return Ok(value);
         }

@@ -1,7 +1,7 @@
 //! What somebody may have meant.
 
 /// `did you mean …?` where one of the candidates is near, else all of them where they are few.
-pub(super) fn among<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn among<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     match nearest(word, &candidates) {
         Some(candidate) => format!("did you mean `{candidate}`?"),

@@ -15,13 +15,13 @@ const MAX_NODES: usize = 50_000;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub place: Place,
     pub kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Scalar {
+pub(crate) struct Scalar {
     pub text: String,
     /// Written without quotes: only such a scalar can be null, a number or a boolean where the shape does not say.
     pub plain: bool,
@@ -39,26 +39,26 @@ pub(super) struct Scalar {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub key: String,
     pub place: Place,
     pub value: Node,
 }
 
 impl Node {
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(scalar) if !self.is_null() => Some(&scalar.text),
             _ => None,
         }
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(Scalar { text, plain: true, .. }) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// Null, empty text, empty list, empty map: as good as not written.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match &self.kind {
             Kind::Scalar(scalar) => self.is_null() || scalar.text.is_empty(),
             Kind::List(items) => items.is_empty(),
@@ -67,31 +67,31 @@ impl Node {
         }
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         match &self.kind {
             Kind::Map(entries) => entries,
             _ => &[],
         }
     }
 
-    pub(super) fn items(&self) -> &[Node] {
+    pub(crate) fn items(&self) -> &[Node] {
         match &self.kind {
             Kind::List(items) => items,
             _ => &[],
         }
     }
 
-    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
     /// The value under `key`; none where there is no such key or nothing behind it.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|entry| &entry.value).filter(|value| !value.is_null())
     }
 
     /// Where the byte `offset` of this scalar's text stands: exact in literal blocks, else the scalar's beginning.
-    pub(super) fn place_of(&self, offset: usize) -> Place {
+    pub(crate) fn place_of(&self, offset: usize) -> Place {
         let Kind::Scalar(Scalar { text, block: Some(indent), .. }) = &self.kind else {
             return self.place;
         };
@@ -101,7 +101,7 @@ impl Node {
     }
 
     /// What this is, for messages.
-    pub(super) fn noun(&self) -> &'static str {
+    pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
             Kind::Scalar(_) if self.is_null() => "nothing",
             Kind::Scalar(_) => "text",
@@ -129,7 +129,7 @@ impl Node {
 }
 
 /// The tree of a text; none when the text is no YAML, with the reason in `problems`.
-pub(super) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
+pub(crate) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     let events = Parser::new_from_str(text);
     let mut builder = Builder { events, problems, lines: text.lines().collect(), anchors: HashMap::new(), nodes: 0 };
     let root = builder.document();

@@ -41,10 +41,69 @@ pub(super) enum Act {
     Back,
     Redraw,
     Suspend,
+    TakeOver,
+    Replay,
+    Earlier,
+    Later,
+    EarlierEntry,
+    LaterEntry,
     Quit,
 }
 
 impl Act {
+    /// The name in the configuration file.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Decide => "decide",
+            Self::PauseResume => "pause",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Rollback => "roll-back",
+            Self::Unit => "unit",
+            Self::Policy => "policy",
+            Self::Riskiest => "riskiest",
+            Self::Sample => "sample",
+            Self::FindKey => "find-key",
+            Self::Differing => "differing",
+            Self::Distribution => "distribution",
+            Self::Reread => "read-again",
+            Self::Follow => "follow",
+            Self::Wrap => "wrap",
+            Self::Level => "level",
+            Self::Summary => "summary",
+            Self::Copy => "copy",
+            Self::Filter => "filter",
+            Self::Palette => "commands",
+            Self::Help => "help",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::PageUp => "page-up",
+            Self::PageDown => "page-down",
+            Self::Top => "top",
+            Self::Bottom => "bottom",
+            Self::NextView => "next-view",
+            Self::PreviousView => "previous-view",
+            Self::View(View::Run) => "view-run",
+            Self::View(View::Plan) => "view-plan",
+            Self::View(View::Data) => "view-data",
+            Self::View(View::Cluster) => "view-cluster",
+            Self::View(View::Log) => "view-log",
+            Self::Back => "back",
+            Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
+            Self::Quit => "quit",
+            Self::TakeOver => "take-over",
+            Self::Replay => "replay",
+            Self::Earlier => "earlier",
+            Self::Later => "later",
+            Self::EarlierEntry => "earlier-entry",
+            Self::LaterEntry => "later-entry",
+        }
+    }
+
     /// A word or two for the last line.
     pub(super) const fn short(self) -> &'static str {
         match self {
@@ -77,6 +136,12 @@ impl Act {
             Self::Back => "back",
             Self::Redraw => "redraw",
             Self::Suspend => "suspend",
+            Self::TakeOver => "take over",
+            Self::Replay => "replay",
+            Self::Earlier => "earlier",
+            Self::Later => "later",
+            Self::EarlierEntry => "entry before",
+            Self::LaterEntry => "next entry",
             Self::Quit => "quit",
         }
     }
@@ -124,6 +189,12 @@ impl Act {
             Self::Back => "Close what is open; never destroys anything",
             Self::Redraw => "Draw everything anew",
             Self::Suspend => "Go to the shell; `fg` comes back",
+            Self::TakeOver => "Answer for the run from this terminal, when the one that did is gone",
+            Self::Replay => "Replay the run as it was, from its journal; esc comes back",
+            Self::Earlier => "In a replay: a moment back",
+            Self::Later => "In a replay: a moment on",
+            Self::EarlierEntry => "In a replay: to the journal's entry before",
+            Self::LaterEntry => "In a replay: to the journal's next entry",
             Self::Quit => "Leave; asks while the run is under way",
         }
     }

@@ -92,6 +92,8 @@ pub(super) enum Then {
     Ask(Box<Dialog>),
     /// Leaves the screen at once.
     Leave,
+    /// Leaves the screen, to take the run up in this process.
+    TakeOver,
     /// Hands over what was typed.
     Take,
 }
@@ -109,6 +111,8 @@ pub(super) enum Answer {
     Ask(Box<Dialog>),
     /// The screen is left.
     Leave,
+    /// The screen is left, to take the run up.
+    TakeOver,
     /// It is closed and this was typed.
     Taken(String),
 }
@@ -236,6 +240,7 @@ impl Dialog {
             Then::Send(command) => Answer::Send(filled(command, typed)),
             Then::Ask(dialog) => Answer::Ask(dialog),
             Then::Leave => Answer::Leave,
+            Then::TakeOver => Answer::TakeOver,
             Then::Take => Answer::Taken(typed),
         }
     }

@@ -24,6 +24,23 @@ pub(super) struct Binding {
     pub footer: u8,
 }
 
+/// Keys that are called by a word.
+const NAMES: [(&str, KeyCode); 13] = [
+    ("space", KeyCode::Char(' ')),
+    ("enter", KeyCode::Enter),
+    ("esc", KeyCode::Esc),
+    ("tab", KeyCode::Tab),
+    ("shift-tab", KeyCode::BackTab),
+    ("up", KeyCode::Up),
+    ("down", KeyCode::Down),
+    ("left", KeyCode::Left),
+    ("right", KeyCode::Right),
+    ("page-up", KeyCode::PageUp),
+    ("page-down", KeyCode::PageDown),
+    ("home", KeyCode::Home),
+    ("end", KeyCode::End),
+];
+
 const fn key(character: char) -> Key {
     Key { code: KeyCode::Char(character), control: false }
 }
@@ -91,12 +108,51 @@ impl Keymap {
         ];
         bindings.extend(tabs.iter().zip('1'..).map(|(tab, digit)| everywhere(Act::View(*tab), &[key(digit)], 0)));
         bindings.extend([
+            everywhere(Act::TakeOver, &[key('t')], 4),
+            everywhere(Act::Replay, &[key('R')], 0),
+            everywhere(Act::Earlier, &[key('[')], 1),
+            everywhere(Act::Later, &[key(']')], 1),
+            everywhere(Act::EarlierEntry, &[key('{')], 3),
+            everywhere(Act::LaterEntry, &[key('}')], 3),
             everywhere(Act::Back, &[code(KeyCode::Esc)], 0),
             everywhere(Act::Redraw, &[control('l')], 0),
             everywhere(Act::Suspend, &[control('z')], 0),
             everywhere(Act::Quit, &[key('q'), control('c')], 4),
         ]);
         Self { bindings }
+    }
+
+    /// The same with other keys for some acts, wherever they hold.
+    #[must_use]
+    pub(super) fn with(mut self, keys: &[(Act, Vec<Key>)]) -> Self {
+        for (act, keys) in keys {
+            for binding in self.bindings.iter_mut().filter(|binding| binding.act == *act) {
+                binding.keys.clone_from(keys);
+            }
+        }
+        self
+    }
+
+    /// What else a key of `act` does in one of its views.
+    pub(super) fn conflict(&self, act: Act) -> Option<Act> {
+        let meet = |one: &Binding, other: &Binding| {
+            let views = one.view.is_none() || other.view.is_none() || one.view == other.view;
+            views && one.act != other.act && one.keys.iter().any(|key| other.keys.contains(key))
+        };
+        let own = self.all().filter(|binding| binding.act == act);
+        own.flat_map(|own| self.all().filter(move |other| meet(own, other))).map(|other| other.act).next()
+    }
+
+    /// The bindings, an act that holds in more than one view only once.
+    pub(super) fn once_each(&self) -> impl Iterator<Item = &Binding> {
+        let first = |index: usize| self.bindings[..index].iter().all(|other| other.act != self.bindings[index].act);
+        self.bindings.iter().enumerate().filter(move |(index, _)| first(*index)).map(|(_, binding)| binding)
+    }
+
+    /// The keys for an act, as they are named in a sentence.
+    pub(super) fn shown(&self, act: Act) -> String {
+        let binding = self.all().find(|binding| binding.act == act);
+        binding.and_then(|binding| binding.keys.first()).map(Key::shown).unwrap_or_default()
     }
 
     /// All of them.
@@ -129,6 +185,29 @@ impl Key {
         event.code == self.code && held == wanted
     }
 
+    /// The key with this name, as the configuration file has it.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let (control, name) = name.strip_prefix("ctrl-").map_or((false, name), |rest| (true, rest));
+        let named = NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, code)| code);
+        let function =
+            || name.strip_prefix('f')?.parse().ok().filter(|number| (1..=12).contains(number)).map(KeyCode::F);
+        let mut letters = name.chars();
+        let only = letters.next().filter(|letter| letters.next().is_none() && !letter.is_control());
+        let code = named.or_else(function).or(only.map(KeyCode::Char))?;
+        Some(Self { code, control })
+    }
+
+    /// Its name in the configuration file.
+    pub(super) fn name(&self) -> String {
+        let named = NAMES.into_iter().find(|(_, code)| *code == self.code).map(|(name, _)| name.to_owned());
+        let name = named.unwrap_or_else(|| match self.code {
+            KeyCode::Char(letter) => letter.to_string(),
+            KeyCode::F(number) => format!("f{number}"),
+            other => format!("{other:?}").to_ascii_lowercase(),
+        });
+        if self.control { format!("ctrl-{name}") } else { name }
+    }
+
     /// Its name.
     pub(super) fn shown(&self) -> String {
         let name = match self.code {
@@ -146,6 +225,7 @@ impl Key {
             KeyCode::PageDown => "pgdn".to_owned(),
             KeyCode::Home => "home".to_owned(),
             KeyCode::End => "end".to_owned(),
+            KeyCode::F(number) => format!("f{number}"),
             other => format!("{other:?}").to_ascii_lowercase(),
         };
         if self.control { format!("ctrl-{name}") } else { name }

@@ -8,7 +8,9 @@ mod clipboard;
 mod dialog;
 mod format;
 mod guard;
+mod hits;
 mod keymap;
+mod preferences;
 mod screen;
 mod text;
 mod theme;
@@ -16,18 +18,19 @@ mod view;
 
 pub use app::{App, Intent, View};
 pub use guard::restore_terminal;
+pub use preferences::Preferences;
 pub use theme::{Palette, Theme};
 
 use crate::engine::Handle;
 use std::io::IsTerminal;
 
 /// How the screen is opened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Take the mouse from the terminal: the wheel scrolls, and selecting text needs shift.
+    /// Take the mouse from the terminal: clicks choose, the wheel scrolls, and selecting text needs shift.
     pub mouse: bool,
-    /// Only watch: no command leaves this terminal.
-    pub read_only: bool,
+    /// Keys and colours.
+    pub preferences: Preferences,
 }
 
 /// Why the screen was left.
@@ -35,6 +38,8 @@ pub struct Options {
 pub enum Left {
     /// The operator left it, or the run ended and the operator saw it.
     Operator,
+    /// The operator wants to take up the run, which no process drives, in this one.
+    TakeOver,
     /// SIGTERM, SIGHUP or SIGINT, or a terminal that is gone: the engine was told to stop at a safe place.
     Signal,
 }
@@ -66,10 +71,7 @@ pub async fn run(handle: Handle, options: Options) -> Result<Left, TuiError> {
     if term == "dumb" {
         return Err(TuiError::Dumb(term));
     }
-    let theme = Theme::from_environment(&|name| std::env::var(name).ok());
-    let mut app = App::new(handle.snapshot(), theme).at_zone(jiff::tz::TimeZone::system());
-    if options.read_only {
-        app = app.watching();
-    }
-    screen::Screen::open(app, handle, options)?.show().await
+    let theme = Theme::chosen(&|name| std::env::var(name).ok(), &options.preferences);
+    let app = App::new(handle.snapshot(), theme).at_zone(jiff::tz::TimeZone::system()).preferring(&options.preferences);
+    screen::Screen::open(app, handle, &options)?.show().await
 }

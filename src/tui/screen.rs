@@ -4,7 +4,9 @@ use super::guard::Guard;
 use super::{App, Intent, Left, Options, TuiError, clipboard};
 use crate::engine::Handle;
 use crate::engine::command::Command;
-use crate::engine::snapshot::Snapshot;
+use crate::engine::recording::Recording;
+use crate::engine::runs::{RunDir, RunsError};
+use crate::engine::snapshot::{Helm, Snapshot};
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use crossterm::{execute, queue};
@@ -15,10 +17,12 @@ use nix::unistd::Pid;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use std::io::{BufWriter, Stdout, Write, stdout};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The shortest time between two frames: thirty a second.
@@ -33,6 +37,9 @@ const STOPS_WITHIN: Duration = Duration::from_millis(300);
 /// How often the clock moves on while nothing else changes.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The same while a replay plays.
+const PLAY: Duration = Duration::from_millis(100);
+
 type Output = BufWriter<Stdout>;
 
 /// The app, its terminal, and the run that it shows.
@@ -46,7 +53,7 @@ pub(super) struct Screen {
     drawn: Instant,
     dirty: bool,
     answers: bool,
-    options: Options,
+    recording: Option<JoinHandle<Result<Recording, RunsError>>>,
     guard: Guard,
 }
 
@@ -65,15 +72,17 @@ enum Woken {
     EngineGone,
     End,
     GoOn,
+    Recording(Result<Recording, String>),
     Tick,
     Frame,
 }
 
 impl Screen {
     /// Takes the terminal.
-    pub(super) fn open(app: App, handle: Handle, options: Options) -> Result<Self, TuiError> {
+    pub(super) fn open(app: App, handle: Handle, options: &Options) -> Result<Self, TuiError> {
         let signals = Signals::listen().map_err(|error| TuiError::Io("listening for signals", error))?;
-        let guard = Guard::take(options.mouse).map_err(|error| TuiError::Io("taking the terminal", error))?;
+        let guard = Guard::take(options.mouse || options.preferences.mouse)
+            .map_err(|error| TuiError::Io("taking the terminal", error))?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, stdout()));
         let terminal = Terminal::new(backend).map_err(|error| TuiError::Io("asking for its size", error))?;
         let snapshots = handle.snapshots();
@@ -89,7 +98,7 @@ impl Screen {
             drawn,
             dirty: true,
             answers: false,
-            options,
+            recording: None,
             guard,
         })
     }
@@ -110,6 +119,7 @@ impl Screen {
                 Woken::EngineGone => self.engine_gone().await,
                 Woken::End => return Ok(self.stop()),
                 Woken::GoOn => self.take_again()?,
+                Woken::Recording(read) => self.replay(read),
                 Woken::Tick => self.tick(),
                 Woken::Frame => {}
             }
@@ -120,12 +130,19 @@ impl Screen {
     }
 
     async fn wait(&mut self) -> Woken {
-        let ticks = self.app.wants_clock();
+        let plays = self.app.plays();
+        let ticks = plays || self.app.wants_clock();
         let due = self.due();
         let gone = self.snapshots.has_changed().is_err();
         let event = async {
             match &mut self.events {
                 Some(events) => events.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let recording = async {
+            match &mut self.recording {
+                Some(reading) => reading.await,
                 None => std::future::pending().await,
             }
         };
@@ -143,8 +160,9 @@ impl Screen {
             changed = self.snapshots.changed(), if !gone => {
                 if changed.is_ok() { Woken::Snapshot } else { Woken::EngineGone }
             }
+            read = recording => Woken::Recording(read.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string()))),
             () = sleep_until(due), if self.dirty => Woken::Frame,
-            () = sleep(TICK), if ticks => Woken::Tick,
+            () = sleep(if plays { PLAY } else { TICK }), if ticks => Woken::Tick,
         }
     }
 
@@ -165,6 +183,21 @@ impl Screen {
         self.app.engine_ended(self.handle.finished().await.broken);
     }
 
+    /// Reads the journal on a thread of its own: a slow disk holds up no key.
+    fn read_journal(&mut self) {
+        let dir = RunDir::at(Path::new(&self.handle.snapshot().run_dir));
+        self.recording = Some(spawn_blocking(move || Recording::read(&dir)));
+    }
+
+    fn replay(&mut self, read: Result<Recording, String>) {
+        self.recording = None;
+        self.dirty = true;
+        match read {
+            Ok(recording) => self.app.replay(Arc::new(recording)),
+            Err(why) => self.app.say(format!("the journal cannot be replayed: {why}")),
+        }
+    }
+
     fn tick(&mut self) {
         self.app.tick(Timestamp::now());
         self.dirty = true;
@@ -182,12 +215,10 @@ impl Screen {
 
     async fn event(&mut self, event: Event) -> Result<Option<Left>, TuiError> {
         (self.dirty, self.answers) = (true, true);
+        self.app.tick(Timestamp::now());
         let intents = match event {
             Event::Key(key) => self.app.on_key(key),
-            Event::Mouse(mouse) => {
-                self.app.on_mouse(mouse);
-                Vec::new()
-            }
+            Event::Mouse(mouse) => self.app.on_mouse(mouse),
             _ => Vec::new(),
         };
         for intent in intents {
@@ -200,6 +231,9 @@ impl Screen {
                 }
                 Intent::Redraw => self.clear()?,
                 Intent::Suspend => self.suspend().await?,
+                Intent::Replay => self.read_journal(),
+                Intent::TakeHelm => self.handle.take_helm(),
+                Intent::TakeOver => return Ok(Some(Left::TakeOver)),
                 Intent::Leave => return Ok(Some(self.leave())),
             }
         }
@@ -208,18 +242,21 @@ impl Screen {
 
     /// The operator leaves.
     fn leave(&self) -> Left {
-        if !self.options.read_only {
-            self.handle.send(Command::Quit);
-        }
+        self.stop_if_ours();
         Left::Operator
     }
 
     /// A signal, or a terminal that is gone: the engine stops at the next safe place.
     fn stop(&self) -> Left {
-        if !self.options.read_only {
+        self.stop_if_ours();
+        Left::Signal
+    }
+
+    /// A run that another process drives goes on without this terminal.
+    fn stop_if_ours(&self) {
+        if self.handle.snapshot().helm == Helm::Here {
             self.handle.send(Command::Quit);
         }
-        Left::Signal
     }
 
     fn clear(&mut self) -> Result<(), TuiError> {

@@ -1,5 +1,6 @@
 //! What things look like. Views name a role (`good`, `dim`, `selected`) and never a colour; no role is told by colour alone.
 
+use super::preferences::Preferences;
 use ratatui::style::{Color, Modifier, Style};
 
 /// Colours and signs, chosen once from the environment.
@@ -50,7 +51,7 @@ pub enum Palette {
 
 impl Palette {
     /// The names for `CUTOVER_THEME`.
-    const NAMES: [(&'static str, Self); 5] = [
+    pub(super) const NAMES: [(&'static str, Self); 5] = [
         ("dark", Self::Dark),
         ("light", Self::Light),
         ("high-contrast", Self::HighContrast),
@@ -71,6 +72,18 @@ impl Theme {
             Palette::Plain => Self::plain(),
         };
         Self { ascii, ..theme }
+    }
+
+    /// Chooses by the environment, then by what the operator prefers, then by what the terminal can do.
+    #[must_use]
+    pub fn chosen(env: &dyn Fn(&str) -> Option<String>, preferences: &Preferences) -> Self {
+        let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
+        let theme = Self::from_environment(env);
+        let ascii = if set("CUTOVER_ASCII") { theme.ascii } else { preferences.ascii.unwrap_or(theme.ascii) };
+        match preferences.theme {
+            Some(palette) if !set("CUTOVER_THEME") && !set("NO_COLOR") => Self::new(palette, ascii),
+            _ => Self { ascii, ..theme },
+        }
     }
 
     /// Chooses by `CUTOVER_THEME`, `NO_COLOR`, `CUTOVER_ASCII`, `TERM`, `COLORTERM` and the locale. An unknown theme name is

@@ -4,6 +4,7 @@ use super::fixture;
 use super::pictures::{app, drawn, key as named, press};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use cutover::engine::command::Command;
+use cutover::engine::snapshot::{Helm, Snapshot};
 use cutover::tui::{App, Intent};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_oneof, proptest};
 use proptest::{collection, sample};
@@ -115,7 +116,7 @@ fn space_pauses_and_goes_on() {
 #[test]
 fn a_watcher_commands_nothing() {
     for (_, snapshot) in fixture::all() {
-        let mut app = app(snapshot).watching();
+        let mut app = app(Snapshot { helm: Helm::Elsewhere("anna@node-7 on pts/3".to_owned()), ..snapshot });
         for key in ["enter tab enter", "space", "r", "s", "b", "q"] {
             let intents = sent(&mut app, key);
             assert!(!intents.iter().any(|intent| matches!(intent, Intent::Command(_))), "{key}: {intents:?}");

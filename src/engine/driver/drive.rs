@@ -96,13 +96,17 @@ impl Driver {
                 }
                 self.inquire();
             }
+            Input::Wish(Some(Wishes::Helm)) => {} // whoever holds the handle answers already
             Input::Wish(None) => self.obey(&Command::Quit), // nobody is left who could say anything
             Input::Report(report) => self.report(report).await?,
             Input::Came(joined) => self.came(joined).await?,
             Input::Claimed(joined) => self.claimed(joined).await?,
             Input::Answered(joined) => self.answered(joined),
             Input::CutOff => self.cut_off(),
-            Input::Tick => self.publish(),
+            Input::Tick => {
+                self.live.keep(Timestamp::now());
+                self.publish();
+            }
         }
         Ok(())
     }
@@ -246,9 +250,7 @@ impl Driver {
         if let Err(error) = self.fold.apply(&recorded) {
             tracing::error!(%error, "an event was journaled that the fold does not take");
         }
-        if let Some((level, line)) = super::live::line(&recorded.event) {
-            self.live.log(level, recorded.event.step().map(|step| step.0.as_str()), line);
-        }
+        self.live.log_event(recorded.at, &recorded.event);
         let _ = self.recorded.send(recorded); // nobody may be listening
         self.publish();
         Ok(())

@@ -1,15 +1,19 @@
 //! What is shown but not journaled: progress, rates, what is being waited for, log lines.
 
+use super::recorder::Recorder;
 use crate::engine::event::Event;
 use crate::engine::fold::seconds_between;
+use crate::engine::recording::Lived;
 use crate::engine::snapshot::{LogLevel, LogLine, PartProgress, Snapshot, Status};
 use crate::progress::Report;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// How many lines of the log are kept.
 const LINES: usize = 1_000;
+/// How often progress is kept for a replay.
+const KEEP: Duration = Duration::from_secs(1);
 /// Over how long a rate is measured.
 const WINDOW: Duration = Duration::from_secs(4);
 
@@ -18,6 +22,8 @@ const WINDOW: Duration = Duration::from_secs(4);
 pub(super) struct Live {
     steps: BTreeMap<String, Progress>,
     log: VecDeque<LogLine>,
+    recorder: Option<Recorder>,
+    kept: Option<Instant>,
 }
 
 /// Progress of one step.
@@ -27,9 +33,17 @@ struct Progress {
     waiting: String,
     /// Units done at a moment, for the last seconds.
     samples: VecDeque<(Instant, u64)>,
+    /// The parts that have changed since they were last kept for a replay.
+    fresh: BTreeSet<usize>,
+    kept_waiting: String,
 }
 
 impl Live {
+    /// The log so far of a run that goes on, and where what is lived from now on is kept.
+    pub(super) fn resumed(log: VecDeque<LogLine>, recorder: Option<Recorder>) -> Self {
+        Self { log, recorder, ..Self::default() }
+    }
+
     /// A step starts anew.
     pub(super) fn begin(&mut self, step: &str) {
         self.steps.insert(step.to_owned(), Progress::default());
@@ -47,11 +61,40 @@ impl Live {
 
     /// Adds a line to the log, and to the file `log` of the run's directory.
     pub(super) fn log(&mut self, level: LogLevel, step: Option<&str>, text: String) {
-        keep(level, step.unwrap_or("run"), &text);
+        let line = LogLine { at: Timestamp::now(), level, step: step.map(ToOwned::to_owned), text };
+        if let Some(recorder) = &self.recorder {
+            recorder.keep(Lived::Log(line.clone()));
+        }
+        self.push(line);
+    }
+
+    /// Adds the line of an event, which is in the journal.
+    pub(super) fn log_event(&mut self, at: Timestamp, event: &Event) {
+        if let Some((level, text)) = line(event) {
+            self.push(LogLine { at, level, step: event.step().map(ToString::to_string), text });
+        }
+    }
+
+    fn push(&mut self, line: LogLine) {
+        keep(line.level, line.step.as_deref().unwrap_or("run"), &line.text);
         if self.log.len() == LINES {
             self.log.pop_front();
         }
-        self.log.push_back(LogLine { at: Timestamp::now(), level, step: step.map(ToOwned::to_owned), text });
+        self.log.push_back(line);
+    }
+
+    /// Keeps, once a second, how far the steps are.
+    pub(super) fn keep(&mut self, now: Timestamp) {
+        let Some(recorder) = self.recorder.as_ref().filter(|_| self.kept.is_none_or(|kept| kept.elapsed() >= KEEP))
+        else {
+            return;
+        };
+        for (step, progress) in &mut self.steps {
+            if let Some(lived) = progress.lived(now, step) {
+                recorder.keep(lived);
+            }
+        }
+        self.kept = Some(Instant::now());
     }
 
     /// Lays all of it over what the journal tells.
@@ -85,15 +128,28 @@ fn keep(level: LogLevel, step: &str, text: &str) {
 
 impl Progress {
     fn take(&mut self, part: PartProgress) {
-        match self.parts.iter_mut().find(|known| known.part == part.part) {
+        let index = self.parts.iter().position(|known| known.part == part.part).unwrap_or(self.parts.len());
+        match self.parts.get_mut(index) {
             Some(known) => *known = part,
             None => self.parts.push(part),
         }
+        self.fresh.insert(index);
         let now = Instant::now();
         self.samples.push_back((now, self.done()));
         while self.samples.len() > 2 && self.samples.front().is_some_and(|(at, _)| now.duration_since(*at) > WINDOW) {
             self.samples.pop_front();
         }
+    }
+
+    /// What has changed since this was last asked; none when nothing has.
+    fn lived(&mut self, at: Timestamp, step: &str) -> Option<Lived> {
+        if self.fresh.is_empty() && self.waiting == self.kept_waiting {
+            return None;
+        }
+        self.kept_waiting.clone_from(&self.waiting);
+        let fresh = std::mem::take(&mut self.fresh);
+        let parts = fresh.into_iter().filter_map(|index| self.parts.get(index).cloned()).collect();
+        Some(Lived::Progress { at, step: step.to_owned(), parts, rate: self.rate(), waiting: self.waiting.clone() })
     }
 
     /// All that is done, in the unit of the first part.

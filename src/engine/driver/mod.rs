@@ -14,6 +14,7 @@ mod drive;
 mod live;
 mod open;
 mod orders;
+mod recorder;
 mod scribe;
 mod work;
 

@@ -4,6 +4,7 @@ use super::Driver;
 use super::claim::{Claiming, Claims, DatabaseClaims};
 use super::context::{Filled, Resolve, Workshop};
 use super::live::Live;
+use super::recorder::Recorder;
 use super::scribe::{Scribe, append};
 use crate::action::{Actions, Secrets};
 use crate::connect::kubernetes::Cluster;
@@ -12,13 +13,16 @@ use crate::engine::event::{Event, Labels, Operator, Recorded, RunCreated, StepPl
 use crate::engine::fold::Fold;
 use crate::engine::handle::Handle;
 use crate::engine::machine::{Machine, Rules};
+use crate::engine::recording::{Recording, lived};
 use crate::engine::recover::{BadEntry, read_event};
 use crate::engine::runs::RunDir;
+use crate::engine::snapshot::LogLine;
 use crate::evidence::Description;
 use crate::inspect::Inspect;
 use crate::journal::{Journal, JournalError};
 use crate::runbook::{Document, Gate, Problems, Runbook, Step, StepId, TargetFacts, Values};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -155,7 +159,7 @@ impl Driver {
         };
         let run_dir = dir.path().display().to_string();
         let workshop = Workshop { dir, runbook, target: Arc::new(target), cluster, secrets, actions, inspect };
-        let fold = take_up(&workshop, journal.as_mut(), options.production)?;
+        let (fold, log) = take_up(&workshop, journal.as_mut(), options.production)?;
         let rules = Rules { yes: options.yes, attended: options.attended, until: options.until };
         let machine = Machine::new(fold.run().clone(), rules, Operator::here());
         let (wishes, incoming) = mpsc::unbounded_channel();
@@ -170,7 +174,7 @@ impl Driver {
             scribe: Scribe::new(journal),
             machine,
             fold,
-            live: Live::default(),
+            live: Live::resumed(log, Recorder::open(Path::new(&run_dir))),
             effects: VecDeque::new(),
             work: None,
             inquiry: None,
@@ -190,11 +194,18 @@ impl Driver {
     }
 }
 
-/// The run so far, with this process's entry in it.
-fn take_up(workshop: &Workshop, journal: &mut dyn Journal, production: bool) -> Result<Fold, DriverError> {
+/// The run so far, with this process's entry in it, and its log.
+fn take_up(
+    workshop: &Workshop,
+    journal: &mut dyn Journal,
+    production: bool,
+) -> Result<(Fold, VecDeque<LogLine>), DriverError> {
     let mut fold = Fold::default();
+    let mut entries = Vec::new();
     for entry in journal.entries()? {
-        fold.apply(&read_event(entry.seq, entry.at, entry.body)?)?;
+        let recorded = read_event(entry.seq, entry.at, entry.body)?;
+        fold.apply(&recorded)?;
+        entries.push(recorded);
     }
     if fold.run().steps().is_empty() && fold.snapshot().started.is_none() {
         let created = create(workshop, &fold, production)?;
@@ -205,7 +216,7 @@ fn take_up(workshop: &Workshop, journal: &mut dyn Journal, production: bool) -> 
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let started = Event::ProcessStarted { operator: Operator::here(), pid: std::process::id(), version };
     fold.apply(&append(journal, started)?)?;
-    Ok(fold)
+    Ok((fold, Recording::of(entries, lived(workshop.dir.path())).log()))
 }
 
 fn same_runbook(workshop: &Workshop, journal: &dyn Journal) -> Result<(), DriverError> {

@@ -2,7 +2,7 @@
 
 use super::figures::{is_busy, is_stuck, stands};
 use super::{App, DataFocus, View};
-use crate::engine::snapshot::{Question, RunState, Status};
+use crate::engine::snapshot::{Helm, Question, RunState, Status};
 use crate::tui::act::Act;
 
 impl App {
@@ -17,10 +17,24 @@ impl App {
             act,
             Act::Decide | Act::PauseResume | Act::Retry | Act::Skip | Act::Rollback | Act::Unit | Act::Policy
         );
-        if commands && let Some(reason) = self.why_no_command() {
-            return Some(reason.to_owned());
+        if commands
+            && !(act == Act::PauseResume && self.replay.is_some())
+            && let Some(reason) = self.why_no_command()
+        {
+            return Some(reason);
         }
         let reason = match act {
+            Act::PauseResume if self.replay.is_some() => None,
+            Act::TakeOver => return self.why_not_take_over(),
+            Act::Replay if self.snapshot.run_dir.is_empty() => Some("the run has no journal yet"),
+            Act::Earlier | Act::Later | Act::EarlierEntry | Act::LaterEntry if self.replay.is_none() => {
+                Some("only in a replay")
+            }
+            Act::Reread | Act::Riskiest | Act::Sample | Act::FindKey | Act::Differing | Act::Distribution
+                if self.why_no_query().is_some() =>
+            {
+                self.why_no_query()
+            }
             Act::PauseResume => self.why_not_pause(),
             Act::Decide if self.question().is_none() => Some("the run does not wait for a decision"),
             Act::Retry => self.why_not_retry(),
@@ -45,11 +59,41 @@ impl App {
     }
 
     /// Why nothing at all can be asked of the engine.
-    fn why_no_command(&self) -> Option<&'static str> {
-        match (self.read_only, self.engine_gone) {
-            (true, _) => Some("this terminal only watches the run"),
-            (false, true) => Some("the run has ended; `cutover resume` and `cutover rollback` go on with it"),
-            (false, false) => None,
+    pub(in crate::tui) fn why_no_command(&self) -> Option<String> {
+        if self.replay.is_some() {
+            return Some(format!("this is the past; {} comes back", self.keymap.shown(Act::Back)));
+        }
+        match (&self.snapshot.helm, self.engine_gone) {
+            (Helm::Elsewhere(who), _) => Some(format!("{who} answers; this terminal watches")),
+            (Helm::Free, _) => {
+                Some(format!("this terminal watches; {} answers from here", self.keymap.shown(Act::TakeOver)))
+            }
+            (Helm::Past, _) => {
+                Some(format!("no process drives this run; {} takes it up here", self.keymap.shown(Act::TakeOver)))
+            }
+            (_, true) => Some("the run has ended; `cutover resume` and `cutover rollback` go on with it".to_owned()),
+            (Helm::Here | Helm::Attached, false) => None,
+        }
+    }
+
+    /// Why the databases cannot be asked from here.
+    pub(super) fn why_no_query(&self) -> Option<&'static str> {
+        match &self.snapshot.helm {
+            _ if self.replay.is_some() => Some("what the databases held then was not kept"),
+            Helm::Elsewhere(_) | Helm::Free => Some("this terminal watches: it shows what the operator looks at"),
+            Helm::Past => Some("no process drives this run, which alone can ask the databases"),
+            Helm::Here | Helm::Attached => None,
+        }
+    }
+
+    fn why_not_take_over(&self) -> Option<String> {
+        match &self.snapshot.helm {
+            _ if self.replay.is_some() => {
+                Some(format!("this is the past; {} comes back", self.keymap.shown(Act::Back)))
+            }
+            Helm::Here | Helm::Attached => Some("this terminal answers already".to_owned()),
+            Helm::Elsewhere(who) => Some(format!("{who} answers; when that is gone, it can be taken over")),
+            Helm::Free | Helm::Past => None,
         }
     }
 
@@ -79,7 +123,7 @@ impl App {
     pub(in crate::tui) fn why_not_rollback(&self, index: usize) -> Option<String> {
         let step = self.snapshot.steps.get(index)?;
         if let Some(reason) = self.why_no_command() {
-            return Some(reason.to_owned());
+            return Some(reason);
         }
         match self.snapshot.state {
             RunState::RollingBack => Some("steps are being taken back already".to_owned()),

@@ -194,6 +194,34 @@ impl App {
             .choice("Leave", Needs::Nothing, Then::Send(Command::Quit))
     }
 
+    /// Whether to leave a run that goes on without this terminal.
+    pub(super) fn ask_leave(&self) -> Dialog {
+        Dialog::new("Leave this terminal?", Tone::Calm)
+            .fact("goes on", "the run goes on by itself, and waits where it needs an answer")
+            .fact("later", format!("cutover attach {}", self.snapshot.run))
+            .fact("stop", "instead, the run stops at its next safe place; `cutover resume` goes on with it")
+            .choice("Leave", Needs::Nothing, Then::Leave)
+            .choice("Stop the run", Needs::Nothing, Then::Send(Command::Quit))
+    }
+
+    /// Whether to take up a run that no process drives.
+    pub(super) fn ask_take_over(&self) -> Dialog {
+        let state = self.snapshot.state;
+        Dialog::new("Take this run up here?", Tone::Calm)
+            .fact("run", &self.snapshot.run)
+            .fact("target", &self.snapshot.target)
+            .fact("before", "the process that drove it is gone; its journal says where it stands")
+            .fact(
+                "then",
+                if state == RunState::Done {
+                    "it is done: it can be rolled back"
+                } else {
+                    "nothing begins before you say so"
+                },
+            )
+            .choice("Take it up", Needs::Nothing, Then::TakeOver)
+    }
+
     /// Which unit an interval column has.
     pub(super) fn ask_unit(&self) -> Option<Dialog> {
         let (table, column) = self.plan_column()?;

@@ -6,7 +6,7 @@ use crate::engine::command::Command;
 use crate::engine::snapshot::RowPick;
 use crate::tui::act::Act;
 use crate::tui::dialog::Answer;
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::EventHandler;
 
 impl App {
@@ -37,22 +37,6 @@ impl App {
         }
     }
 
-    /// The wheel moves what is chosen.
-    pub fn on_mouse(&mut self, event: MouseEvent) {
-        let by = match event.kind {
-            MouseEventKind::ScrollUp => -1,
-            MouseEventKind::ScrollDown => 1,
-            _ => return,
-        };
-        match &mut self.overlay {
-            None => self.move_by(by),
-            Some(Overlay::Help { scroll }) => *scroll = scroll.saturating_add_signed(by),
-            Some(Overlay::Pager(pager)) => pager.scroll = pager.scroll.saturating_add_signed(by),
-            Some(Overlay::Dialog(dialog)) => dialog.scroll = dialog.scroll.saturating_add_signed(by),
-            Some(_) => {}
-        }
-    }
-
     fn unknown(&mut self, event: &KeyEvent) -> Vec<Intent> {
         if let KeyCode::Char(character) = event.code {
             self.note = Some(format!("{character}: no such key here; ? shows the keys"));
@@ -60,7 +44,7 @@ impl App {
         Vec::new()
     }
 
-    fn answered(&mut self, answer: Answer) -> Vec<Intent> {
+    pub(super) fn answered(&mut self, answer: Answer) -> Vec<Intent> {
         match answer {
             Answer::Stay | Answer::Closed => Vec::new(),
             Answer::Ask(dialog) => {
@@ -68,6 +52,7 @@ impl App {
                 Vec::new()
             }
             Answer::Leave => vec![Intent::Leave],
+            Answer::TakeOver => vec![Intent::TakeOver],
             Answer::Taken(text) => self.show_rows(RowPick::Key(text)),
             Answer::Send(command) => {
                 if command == Command::Quit {
@@ -112,6 +97,7 @@ impl App {
         }
         self.log.back = 0;
         self.data.clamp(&self.snapshot, &self.filters[View::Data.index()]);
+        self.list_plan();
         self.plan.entry = self.plan.entry.min(self.plan_entries().len().saturating_sub(1));
         Vec::new()
     }
@@ -134,7 +120,7 @@ impl App {
         Vec::new()
     }
 
-    fn take_offer(&mut self, state: &PaletteState) -> Vec<Intent> {
+    pub(super) fn take_offer(&mut self, state: &PaletteState) -> Vec<Intent> {
         let Some(offer) = self.offers(state.input.value()).into_iter().nth(state.chosen) else { return Vec::new() };
         if let Some(reason) = offer.why_not {
             self.note = Some(format!("{}: {reason}", offer.words));
@@ -159,6 +145,7 @@ impl App {
     fn open_plan_table(&mut self, name: &str) {
         self.view = View::Plan;
         self.filters[View::Plan.index()].clear();
+        self.list_plan();
         let is_it = |entry: &PlanEntry<'_>| matches!(entry, PlanEntry::Table(table, _) if table.table == name);
         self.plan.entry = self.plan_entries().iter().position(is_it).unwrap_or(0);
         self.plan.column = 0;

@@ -6,10 +6,12 @@ mod ask;
 mod data;
 mod figures;
 mod keys;
+mod mouse;
 mod palette;
 mod perform;
 mod plan;
 mod rates;
+mod replay;
 
 pub(super) use ask::{failure_words, policy_name, unit_words};
 pub(super) use data::{DataFocus, DataState};
@@ -17,13 +19,17 @@ pub(super) use figures::{Figures, Totals, is_busy};
 pub(super) use palette::{Offer, PaletteState};
 pub(super) use plan::{Loudness, PlanEntry, PlanState, column_loudness};
 pub(super) use rates::Rates;
+pub(super) use replay::Replay;
 
+use super::act::Act;
 use super::dialog::Dialog;
+use super::hits::Hits;
 use super::keymap::Keymap;
+use super::preferences::Preferences;
 use super::theme::Theme;
 use super::view;
 use crate::engine::command::Command;
-use crate::engine::snapshot::{LogLevel, Query, RunState, Snapshot};
+use crate::engine::snapshot::{Helm, LogLevel, Query, RunState, Snapshot};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::Frame;
@@ -43,6 +49,12 @@ pub enum Intent {
     Redraw,
     /// Give the terminal to the shell until `fg`.
     Suspend,
+    /// Ask to answer the run's questions.
+    TakeHelm,
+    /// Leave the screen, to take the run up in this process.
+    TakeOver,
+    /// Read the run's journal and open it as a replay.
+    Replay,
     /// Leave the screen.
     Leave,
 }
@@ -147,8 +159,10 @@ pub(super) struct LogState {
 }
 
 /// How far the last frame could be scrolled, so that keys cannot run away from what is drawn.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
+    /// What can be clicked, and where.
+    pub hits: Hits,
     /// The text of the Run view's chosen step.
     pub detail: usize,
     /// Of whatever lies over the view.
@@ -180,11 +194,14 @@ pub struct App {
     pub(super) log: LogState,
     pub(super) filters: [String; 5],
     pub(super) keymap: Keymap,
+    preferences: Preferences,
     pub(super) rates: Rates,
     /// Why the last key did nothing, or what it did where that cannot be seen.
     pub(super) note: Option<String>,
     pub(super) quitting: bool,
-    pub(super) read_only: bool,
+    pub(super) replay: Option<Replay>,
+    /// The time by this host's clock, as last told; `now` is the time of what is shown.
+    pub(super) clock: Option<Timestamp>,
     pub(super) engine_gone: bool,
     pub(super) zone: TimeZone,
     limits: Limits,
@@ -208,10 +225,12 @@ impl App {
             log: LogState { back: 0, wrap: false, level: LogLevel::Info },
             filters: Default::default(),
             keymap: Keymap::standard(&[]),
+            preferences: Preferences::default(),
             rates: Rates::default(),
             note: None,
             quitting: false,
-            read_only: false,
+            replay: None,
+            clock: now,
             engine_gone: false,
             zone: TimeZone::UTC,
             limits: Limits { page: 10, columns: 76, ..Limits::default() },
@@ -220,10 +239,11 @@ impl App {
         app
     }
 
-    /// A screen that only watches: every command is refused with a reason.
+    /// A screen with the operator's own keys.
     #[must_use]
-    pub fn watching(mut self) -> Self {
-        self.read_only = true;
+    pub fn preferring(mut self, preferences: &Preferences) -> Self {
+        self.preferences = preferences.clone();
+        self.keymap = Keymap::standard(&self.tabs()).with(&self.preferences.keys);
         self
     }
 
@@ -244,15 +264,22 @@ impl App {
     /// The engine has ended and obeys nothing any more; `broken` is what stopped it, if it did not end of itself.
     pub fn engine_ended(&mut self, broken: Option<String>) {
         self.engine_gone = true;
-        self.note = broken.map(|why| format!("the engine stopped: {why}"));
+        let over = matches!(self.snapshot.state, RunState::Done | RunState::RolledBack);
+        let left = (self.snapshot.helm == Helm::Past && !over).then(|| {
+            format!("the process that drove the run is gone; {} takes it up here", self.keymap.shown(Act::TakeOver))
+        });
+        self.note = broken.map(|why| format!("the engine stopped: {why}")).or(left);
     }
 
     /// Takes a newer snapshot.
     pub fn update(&mut self, snapshot: Arc<Snapshot>) {
+        if self.keep_for_later(&snapshot) {
+            return;
+        }
         let before = std::mem::replace(&mut self.snapshot, snapshot);
         self.now = self.snapshot.now.or(self.now);
         if before.cluster.is_some() != self.snapshot.cluster.is_some() || before.run.is_empty() {
-            self.keymap = Keymap::standard(&self.tabs());
+            self.keymap = Keymap::standard(&self.tabs()).with(&self.preferences.keys);
         }
         self.rates.observe(&self.snapshot);
         if !Arc::ptr_eq(&before.data, &self.snapshot.data) {
@@ -262,26 +289,38 @@ impl App {
             self.note = None;
         }
         let ended = |state| matches!(state, RunState::Done | RunState::RolledBack);
-        if ended(self.snapshot.state) && before.state != self.snapshot.state {
+        if ended(self.snapshot.state) && (before.state != self.snapshot.state || before.run.is_empty()) {
             self.run.summary = true;
         }
         if !ended(self.snapshot.state) {
             self.run.summary = false;
         }
         self.data.clamp(&self.snapshot, &self.filters[View::Data.index()]);
+        self.list_plan();
     }
 
     /// Moves the clock on between snapshots, so that elapsed times are right while nothing else changes.
     pub fn tick(&mut self, now: Timestamp) {
-        self.now = Some(now);
+        self.clock = Some(now);
+        if self.replay.is_some() {
+            self.play_on(now);
+        } else if self.snapshot.helm != Helm::Past {
+            self.now = Some(now);
+        }
+    }
+
+    /// Whether a replay plays, which wants the clock often.
+    #[must_use]
+    pub fn plays(&self) -> bool {
+        self.replay.as_ref().is_some_and(Replay::plays)
     }
 
     /// Whether something on the screen changes with the clock alone.
     #[must_use]
     pub fn wants_clock(&self) -> bool {
         let service_down = self.snapshot.down_since.is_some() && self.snapshot.up_since.is_none();
-        let ended = self.snapshot.ended.is_some();
-        !ended && (service_down || !matches!(self.snapshot.state, RunState::Ready | RunState::Paused))
+        let still = self.snapshot.ended.is_some() || self.snapshot.helm == Helm::Past;
+        !still && (service_down || !matches!(self.snapshot.state, RunState::Ready | RunState::Paused))
     }
 
     /// The tabs that this run has, in order.
@@ -313,6 +352,11 @@ impl App {
             Some(Overlay::Dialog(dialog)) => Some(dialog.chosen > 0),
             _ => None,
         }
+    }
+
+    /// Says something in the last line.
+    pub fn say(&mut self, words: String) {
+        self.note = Some(words);
     }
 
     /// The view that is open.

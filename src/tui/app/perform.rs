@@ -2,7 +2,7 @@
 
 use super::{App, DataFocus, Intent, LogState, Overlay, Pager, View};
 use crate::engine::command::Command;
-use crate::engine::snapshot::{LogLevel, RowPick, RunState};
+use crate::engine::snapshot::{Helm, LogLevel, RowPick, RunState};
 use crate::tui::act::Act;
 use crate::tui::dialog::Dialog;
 use crate::tui::view;
@@ -23,7 +23,6 @@ impl App {
             Act::PageDown => self.page(1),
             Act::Top => self.jump(-1),
             Act::Bottom => self.jump(1),
-            Act::Left | Act::Back => self.go_out(act),
             Act::Right => return self.go_in(),
             Act::Open => return self.open(),
             Act::Decide => self.decide(),
@@ -37,9 +36,18 @@ impl App {
             Act::Wrap => self.log.wrap = !self.log.wrap,
             Act::Level => self.next_level(),
             Act::Follow => self.log.back = 0,
+            Act::Back if self.replay.is_some() => self.leave_replay(),
+            Act::Left | Act::Back => self.go_out(act),
             Act::Redraw => return vec![Intent::Redraw],
             Act::Suspend => return vec![Intent::Suspend],
             Act::Copy => return self.copy(),
+            Act::PauseResume if self.replay.is_some() => self.toggle_play(),
+            Act::Earlier => self.step_replay(-1),
+            Act::Later => self.step_replay(1),
+            Act::EarlierEntry => self.step_replay_entry(false),
+            Act::LaterEntry => self.step_replay_entry(true),
+            Act::Replay => return vec![Intent::Replay],
+            Act::TakeOver => return self.take_over(),
             Act::PauseResume => return vec![Intent::Command(self.pause_or_resume())],
             Act::Quit => return self.quit(),
             Act::Retry | Act::Skip | Act::Rollback | Act::Unit | Act::Policy => self.ask_for(act),
@@ -62,10 +70,20 @@ impl App {
             self.snapshot.state,
             RunState::Ready | RunState::Done | RunState::RolledBack | RunState::Interrupted
         );
-        if over || self.read_only || self.engine_gone {
-            return vec![Intent::Leave];
+        match self.snapshot.helm {
+            Helm::Here if !over && !self.engine_gone => self.ask(self.ask_quit()),
+            Helm::Attached if !over && !self.engine_gone => self.ask(self.ask_leave()),
+            _ => return vec![Intent::Leave],
         }
-        self.ask(self.ask_quit());
+        Vec::new()
+    }
+
+    /// At a run that goes on by itself the helm is only asked for; one that nobody drives is taken up by this process.
+    fn take_over(&mut self) -> Vec<Intent> {
+        if self.snapshot.helm == Helm::Free {
+            return vec![Intent::TakeHelm];
+        }
+        self.ask(self.ask_take_over());
         Vec::new()
     }
 
@@ -98,14 +116,15 @@ impl App {
     fn show(&mut self, view: View) -> Vec<Intent> {
         self.view = view;
         self.run.summary = false;
-        if view == View::Data && self.data.asked.is_none() && self.tables_are_stale() {
+        let may_ask = self.why_no_query().is_none();
+        if view == View::Data && may_ask && self.data.asked.is_none() && self.tables_are_stale() {
             return vec![Intent::Query(self.ask_tables())];
         }
         Vec::new()
     }
 
     fn open(&mut self) -> Vec<Intent> {
-        let question = if self.read_only || self.engine_gone { None } else { self.question() };
+        let question = if self.why_no_command().is_some() { None } else { self.question() };
         match (self.view, question) {
             (View::Run, _) if self.run.summary => self.run.summary = false,
             (View::Run, Some(question)) => self.ask(question),
@@ -148,7 +167,7 @@ impl App {
             DataFocus::Tables => {
                 let shown = self.snapshot.data.rows.as_ref().map(|rows| rows.table.clone());
                 self.data.focus = DataFocus::Rows;
-                if shown == self.data_table() {
+                if shown == self.data_table() || self.why_no_query().is_some() {
                     return Vec::new();
                 }
                 return self.ask_rows(RowPick::Riskiest).map(Intent::Query).into_iter().collect();

@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::evidence::{ColumnPlan, PlanReport, Severity, TablePlan};
+use std::sync::Arc;
 
 /// What the Plan view remembers.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,10 @@ pub(in crate::tui) struct PlanState {
     pub inside: bool,
     /// How far the text at the right is scrolled.
     pub scroll: usize,
+    /// The tables that the filter leaves, the loudest first, by their place in the plan.
+    listed: Vec<(usize, Loudness)>,
+    /// What `listed` was made of.
+    made_of: Option<(Arc<PlanReport>, String)>,
 }
 
 /// One line at the left.
@@ -76,25 +81,36 @@ impl App {
     /// The lines at the left: the whole first, then tables, the loudest first, those with the filter's words only.
     pub(in crate::tui) fn plan_entries(&self) -> Vec<PlanEntry<'_>> {
         let Some(report) = &self.snapshot.plan else { return Vec::new() };
-        let words = self.filters[super::View::Plan.index()].to_lowercase();
-        let mut tables: Vec<(&TablePlan, Loudness)> = report
-            .tables
-            .iter()
-            .filter(|table| words.is_empty() || mentions(table, &words))
-            .map(|table| (table, table_loudness(report, table)))
-            .collect();
-        tables.sort_by_key(|(_, loudness)| std::cmp::Reverse((*loudness).max(Loudness::Note)));
-        let tables = tables.into_iter().map(|(table, loudness)| PlanEntry::Table(table, loudness));
+        let listed = self.plan.listed.iter();
+        let tables =
+            listed.filter_map(|(index, loudness)| Some(PlanEntry::Table(report.tables.get(*index)?, *loudness)));
         std::iter::once(PlanEntry::Whole).chain(tables).collect()
+    }
+
+    /// Lists the tables anew where the plan or the filter is another. To be called whenever either may have changed: a frame only
+    /// reads the list.
+    pub(super) fn list_plan(&mut self) {
+        let words = &self.filters[super::View::Plan.index()];
+        let Some(report) = self.snapshot.plan.clone() else {
+            (self.plan.listed, self.plan.made_of) = (Vec::new(), None);
+            return;
+        };
+        if self.plan.made_of.as_ref().is_some_and(|(plan, filter)| Arc::ptr_eq(plan, &report) && filter == words) {
+            return;
+        }
+        let words = words.to_lowercase();
+        let wanted = report.tables.iter().enumerate().filter(|(_, table)| words.is_empty() || mentions(table, &words));
+        let mut listed: Vec<_> = wanted.map(|(index, table)| (index, table_loudness(&report, table))).collect();
+        listed.sort_by_key(|(_, loudness)| std::cmp::Reverse((*loudness).max(Loudness::Note)));
+        self.plan.listed = listed;
+        self.plan.made_of = Some((report, self.filters[super::View::Plan.index()].clone()));
     }
 
     /// The chosen table.
     pub(in crate::tui) fn plan_table(&self) -> Option<&TablePlan> {
-        let entries = self.plan_entries();
-        match entries.get(self.plan.entry.min(entries.len().checked_sub(1)?))? {
-            PlanEntry::Table(table, _) => Some(table),
-            PlanEntry::Whole => None,
-        }
+        let entry = self.plan.entry.min(self.plan.listed.len());
+        let (index, _) = self.plan.listed.get(entry.checked_sub(1)?)?;
+        self.snapshot.plan.as_ref()?.tables.get(*index)
     }
 
     /// The chosen column of the chosen table.

@@ -1,19 +1,20 @@
 //! The Data view: tables with their counts; a table's rows, the chosen one cell by cell on both sides; a column's distributions.
 
-use super::{List, Theme, distribution, empty, panel, words};
+use super::{Limits, List, Theme, distribution, empty, panel, words};
 use crate::engine::snapshot::{RowPair, RowPick, RowsView, TableCounts};
 use crate::tui::app::{App, DataFocus};
+use crate::tui::hits::Hit;
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let narrow = area.width < 100;
     let (left, right) = if narrow { (area, area) } else { split(area, area.width / 3, 50) };
     if !narrow || app.data.focus == DataFocus::Tables {
-        tables(app, buffer, left);
+        tables(app, buffer, left, limits);
     }
     if narrow && app.data.focus == DataFocus::Tables {
         return;
@@ -21,7 +22,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
     if app.data.distribution {
         distribution::draw(app, buffer, right);
     } else {
-        rows_and_cells(app, buffer, right);
+        rows_and_cells(app, buffer, right, limits);
     }
 }
 
@@ -31,7 +32,7 @@ pub(super) fn split(area: Rect, wanted: u16, most: u16) -> (Rect, Rect) {
     (left, Rect { x: left.right(), width: area.width - left.width, ..area })
 }
 
-fn tables(app: &App, buffer: &mut Buffer, area: Rect) {
+fn tables(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let focused = app.data.focus == DataFocus::Tables;
     let shown = app.data_tables();
     let title = format!("{} · source ▸ target", format::plural(shown.len() as u64, "table", "tables"));
@@ -43,8 +44,9 @@ fn tables(app: &App, buffer: &mut Buffer, area: Rect) {
     let figures = shown.iter().map(|table| format::count(table.source.max(table.target)).len()).max().unwrap_or(0);
     let columns = usize::from(inner.width);
     let schema = words::shared_schema(app.snapshot.data.tables.iter().map(|table| table.table.as_str()));
-    let lines = shown.iter().map(|table| table_line(table, schema, columns, figures, &app.theme)).collect();
-    List { lines, chosen: app.data.table, focused }.draw(buffer, inner, &app.theme);
+    let line = |index: usize| table_line(shown[index], schema, columns, figures, &app.theme);
+    let seen = List { count: shown.len(), chosen: app.data.table, focused, line }.draw(buffer, inner, &app.theme);
+    limits.hits.add_lines(inner, seen, Hit::Table);
 }
 
 fn nothing(app: &App, buffer: &mut Buffer, area: Rect) {
@@ -84,7 +86,7 @@ fn table_line(table: &TableCounts, schema: usize, columns: usize, figures: usize
     text::spread(left, right, columns)
 }
 
-fn rows_and_cells(app: &App, buffer: &mut Buffer, area: Rect) {
+fn rows_and_cells(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let chosen = app.data_table();
     let view = app.snapshot.data.rows.as_ref().filter(|view| Some(&view.table) == chosen.as_ref());
     let Some(view) = view.filter(|view| !view.rows.is_empty()) else {
@@ -97,8 +99,8 @@ fn rows_and_cells(app: &App, buffer: &mut Buffer, area: Rect) {
     let wanted = u16::try_from(view.rows.len()).unwrap_or(u16::MAX).saturating_add(2);
     let cells_wanted = u16::try_from(view.columns.len()).unwrap_or(u16::MAX).saturating_add(3);
     let upper = Rect { height: wanted.clamp(4, area.height.saturating_sub(cells_wanted).max(third)), ..area };
-    rows(app, view, buffer, upper);
-    cells(app, view, buffer, Rect { y: upper.bottom(), height: area.height - upper.height, ..area });
+    rows(app, view, buffer, upper, limits);
+    cells(app, view, buffer, Rect { y: upper.bottom(), height: area.height - upper.height, ..area }, limits);
 }
 
 fn no_rows(app: &App, buffer: &mut Buffer, area: Rect) {
@@ -122,7 +124,7 @@ fn pick_words(pick: &RowPick) -> String {
     }
 }
 
-fn rows(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
+fn rows(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let focused = app.data.focus == DataFocus::Rows;
     let asked = if app.data.asked.is_some() { " · reading…" } else { "" };
     let rows = format::plural(view.rows.len() as u64, "row", "rows");
@@ -130,8 +132,9 @@ fn rows(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
     let inner = panel(buffer, area, &text::visible(&title), focused, &app.theme);
     let columns = usize::from(inner.width);
     let key = view.rows.iter().map(|row| text::width(&words::key_text(&row.key))).max().unwrap_or(0).min(columns / 2);
-    let lines = view.rows.iter().map(|row| row_line(row, key, columns, &app.theme)).collect();
-    List { lines, chosen: app.data.row, focused }.draw(buffer, inner, &app.theme);
+    let line = |index: usize| row_line(&view.rows[index], key, columns, &app.theme);
+    let shown = List { count: view.rows.len(), chosen: app.data.row, focused, line }.draw(buffer, inner, &app.theme);
+    limits.hits.add_lines(inner, shown, Hit::Row);
 }
 
 fn row_line(row: &RowPair, key: usize, columns: usize, theme: &Theme) -> Line<'static> {
@@ -153,7 +156,7 @@ fn verdict(row: &RowPair, theme: &Theme) -> (&'static str, Style, String) {
     }
 }
 
-fn cells(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
+fn cells(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let Some(row) = view.rows.get(app.data.row).filter(|_| area.height > 2) else { return };
     let focused = app.data.focus == DataFocus::Cells;
     let title = format!("{} · source beside target", words::key_text(&row.key));
@@ -161,9 +164,11 @@ fn cells(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect) {
     let columns = usize::from(inner.width);
     let widths = Widths::of(view, columns);
     super::put(buffer, inner.x, inner.y, inner.width, widths.head(&app.theme));
-    let lines = (0..view.columns.len()).map(|index| cell_line(view, row, index, &widths, &app.theme)).collect();
+    let line = |index: usize| cell_line(view, row, index, &widths, &app.theme);
     let below = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
-    List { lines, chosen: app.data.cell, focused }.draw(buffer, below, &app.theme);
+    let list = List { count: view.columns.len(), chosen: app.data.cell, focused, line };
+    let shown = list.draw(buffer, below, &app.theme);
+    limits.hits.add_lines(below, shown, Hit::Cell);
 }
 
 struct Widths {

@@ -90,7 +90,7 @@ fn decision(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
         Some(Question::LateWrites { .. }) => "▲ enter: going back would lose writes; decide what becomes of them",
         _ => return Vec::new(),
     };
-    let words = if app.read_only { "▲ waits for its operator" } else { words };
+    let words = if app.why_no_command().is_some() { "▲ waits for its operator" } else { words };
     text::wrap(words, columns).into_iter().map(|line| Line::styled(text::pad(&line, columns), app.theme.warn)).collect()
 }
 

@@ -1,8 +1,9 @@
 //! One way to draw every question.
 
-use super::{labelled, lines, over, put};
+use super::{Limits, labelled, lines, over, put};
 use crate::tui::app::App;
 use crate::tui::dialog::{Choice, Dialog, Field, Needs, Tone};
+use crate::tui::hits::Hit;
 use crate::tui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +12,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Padding, Widget};
 
 /// Draws a dialog; gives how far it can be scrolled and where the cursor stands.
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, dialog: &Dialog) -> (usize, Option<(u16, u16)>) {
+pub(super) fn draw(
+    app: &App,
+    buffer: &mut Buffer,
+    area: Rect,
+    dialog: &Dialog,
+    limits: &mut Limits,
+) -> (usize, Option<(u16, u16)>) {
     let theme = &app.theme;
     let columns = area.width.min(84);
     let inside = usize::from(columns.saturating_sub(6));
@@ -43,7 +50,12 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, dialog: &Dialog) 
         y += 1 + blank;
         cursor
     });
+    let mut choice = 0;
     for line in choices {
+        for (x, width) in boxes(&line) {
+            limits.hits.add(Rect { x: inner.x + x, y, width, height: 1 }, Hit::Choice(choice));
+            choice += 1;
+        }
         put(buffer, inner.x, y, inner.width, line);
         y += 1;
     }
@@ -53,6 +65,20 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, dialog: &Dialog) 
         put(buffer, inner.x, y, inner.width, Line::styled(note, note_style));
     }
     (most, cursor)
+}
+
+/// Where the choices stand in their line: every second of a choice's three spans is its box.
+fn boxes(line: &Line<'_>) -> Vec<(u16, u16)> {
+    let mut boxes = Vec::new();
+    let mut x = 0;
+    for (index, span) in line.spans.iter().enumerate() {
+        let width = u16::try_from(text::width(&span.content)).unwrap_or(0);
+        if index % 3 == 1 {
+            boxes.push((x, width));
+        }
+        x += width;
+    }
+    boxes
 }
 
 fn hint(dialog: &Dialog) -> &'static str {

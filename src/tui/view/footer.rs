@@ -1,16 +1,17 @@
 //! The last line: a refusal or a note, else the keys of the view, those that cannot be used dimmed; or the filter being typed.
 
-use super::put;
+use super::{Limits, put};
 use crate::engine::snapshot::RunState;
 use crate::tui::act::Act;
 use crate::tui::app::{App, Overlay, View};
+use crate::tui::hits::Hit;
 use crate::tui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 /// Draws it; gives where the cursor stands while a filter is typed.
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) -> Option<(u16, u16)> {
     if let Some(Overlay::Filter { input, .. }) = &app.overlay {
         let line = vec![Span::styled(" / ", app.theme.accent), Span::raw(input.value().to_owned())];
         let help = vec![Span::styled("enter keeps · esc as before ", app.theme.dim)];
@@ -20,21 +21,27 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) -> Option<(u16, u
     }
     let said =
         app.note.as_ref().map(|note| ("· ", note)).or(app.snapshot.refusal.as_ref().map(|why| ("▲ refused: ", why)));
+    let said = said.map(|(sign, words)| (sign, words.clone()));
     let line = match said {
         Some((sign, note)) => {
-            Line::from(vec![Span::raw(" "), Span::styled(format!("{sign}{}", text::visible(note)), app.theme.warn)])
+            Line::from(vec![Span::raw(" "), Span::styled(format!("{sign}{}", text::visible(&note)), app.theme.warn)])
         }
-        None => keys(app, usize::from(area.width)),
+        None => keys(app, area, limits),
     };
     put(buffer, area.x, area.y, area.width, line);
     None
 }
 
-fn keys(app: &App, columns: usize) -> Line<'static> {
+fn keys(app: &App, area: Rect, limits: &mut Limits) -> Line<'static> {
+    let columns = usize::from(area.width);
     let right = remembered(app);
     let room = columns.saturating_sub(right.iter().map(|span| text::width(&span.content)).sum::<usize>() + 1);
     let mut spans = vec![Span::raw(" ")];
+    let mut x = area.x + 1;
     for hint in fitting(app, room) {
+        let width = u16::try_from(text::width(&hint.key) + text::width(&hint.words) + 1).unwrap_or(0);
+        limits.hits.add(Rect { x, width, ..area }, Hit::Key(hint.act));
+        x += width + 2;
         let urgent = hint.act == Act::Decide || hint.act == Act::Open && hint.usable && waits(app);
         let (key_style, word_style) = match (urgent, hint.usable) {
             (true, _) => (app.theme.warn, app.theme.warn),
@@ -61,7 +68,7 @@ fn fitting(app: &App, room: usize) -> Vec<Hint> {
     let mut hints: Vec<Hint> = app
         .keymap
         .of(app.view)
-        .filter(|binding| binding.footer > 0 && (binding.act != Act::Decide || decides_elsewhere(app)))
+        .filter(|binding| binding.footer > 0 && is_of_use(app, binding.act))
         .map(|binding| Hint {
             act: binding.act,
             key: binding.keys.first().map(|key| key.shown()).unwrap_or_default(),
@@ -82,9 +89,23 @@ fn fitting(app: &App, room: usize) -> Vec<Hint> {
     hints
 }
 
+/// Keys that only some runs want are named only there.
+fn is_of_use(app: &App, act: Act) -> bool {
+    let in_replay = matches!(act, Act::Earlier | Act::Later | Act::EarlierEntry | Act::LaterEntry);
+    match act {
+        _ if in_replay => app.replay.is_some(),
+        Act::Decide => decides_elsewhere(app),
+        Act::TakeOver => app.why_not(Act::TakeOver).is_none(),
+        Act::PauseResume => app.replay.is_some() || app.snapshot.helm.is_ours(),
+        Act::Retry | Act::Skip | Act::Rollback => app.replay.is_none() && app.snapshot.helm.is_ours(),
+        _ => true,
+    }
+}
+
 /// The word for what the key would do now.
 fn words(app: &App, act: Act) -> String {
     match act {
+        Act::PauseResume if app.replay.is_some() => if app.plays() { "stop" } else { "play" }.to_owned(),
         Act::PauseResume if matches!(app.snapshot.state, RunState::Paused | RunState::Pausing) => "go on".to_owned(),
         Act::Open if app.view == View::Run => match app.snapshot.state {
             RunState::Ready => "start".to_owned(),
@@ -103,10 +124,13 @@ fn decides_elsewhere(app: &App) -> bool {
 
 fn waits(app: &App) -> bool {
     let begins = matches!(app.snapshot.state, RunState::Ready | RunState::Interrupted | RunState::Failed);
-    app.view == View::Run && !app.read_only && !app.engine_gone && (app.snapshot.question.is_some() || begins)
+    app.view == View::Run && app.why_no_command().is_none() && (app.snapshot.question.is_some() || begins)
 }
 
 fn remembered(app: &App) -> Vec<Span<'static>> {
+    if let Some(replay) = &app.replay {
+        return vec![Span::styled(format!("{} ", text::cut(&text::visible(&replay.words()), 60)), app.theme.dim)];
+    }
     if app.filter().is_empty() {
         return Vec::new();
     }

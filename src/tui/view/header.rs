@@ -1,26 +1,34 @@
 //! The two lines that never go away: what goes where, in which place, how it stands; the tabs, and how long the service is down.
 
-use super::{Theme, put, words};
-use crate::engine::snapshot::RunState;
-use crate::tui::app::{App, Figures};
+use super::{Limits, Theme, put, words};
+use crate::engine::snapshot::{Helm, RunState};
+use crate::tui::app::{App, Figures, Replay, View};
+use crate::tui::hits::Hit;
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let style = if app.snapshot.production { app.theme.production } else { app.theme.banner };
     let columns = usize::from(area.width);
     put(buffer, area.x, area.y, area.width, first(app, columns, style));
     put(buffer, area.x, area.y + 1, area.width, second(app, columns));
+    tab_hits(app, area, limits);
 }
 
 fn first(app: &App, columns: usize, style: Style) -> Line<'static> {
     let run = &app.snapshot;
     let figures = Figures::new(run, app.now);
     let (sign, state) = words::state(run.state);
-    let mut right = format!("{sign} {state}");
+    let mut right = match (&app.replay, &run.helm) {
+        (Some(_), _) => "↺ REPLAY  ".to_owned(),
+        (None, Helm::Elsewhere(_) | Helm::Free) => "watching  ".to_owned(),
+        (None, Helm::Past) if !is_over(run.state) => "nobody drives it  ".to_owned(),
+        (None, Helm::Past | Helm::Here | Helm::Attached) => String::new(),
+    };
+    right.push_str(&format!("{sign} {state}"));
     if let Some(elapsed) = figures.elapsed().filter(|_| run.state != RunState::Ready) {
         right.push_str(&format!("  {}", format::clock(elapsed)));
     }
@@ -31,6 +39,10 @@ fn first(app: &App, columns: usize, style: Style) -> Line<'static> {
         .map(|(piece, strong)| Span::styled(piece, if strong { bold } else { style }))
         .collect();
     text::spread(spans, vec![Span::styled(right, bold)], columns).style(style)
+}
+
+fn is_over(state: RunState) -> bool {
+    matches!(state, RunState::Done | RunState::RolledBack)
 }
 
 /// What can stand at the left of the first line.
@@ -97,20 +109,62 @@ fn tell(app: &App, piece: Piece, room: usize) -> (String, bool) {
     }
 }
 
+fn tab_words(app: &App, columns: usize) -> Vec<(View, String)> {
+    let narrow = columns < 60;
+    let tabs = app.tabs().into_iter().enumerate();
+    tabs.map(|(index, view)| {
+        let short = narrow && view != app.view;
+        (view, if short { (index + 1).to_string() } else { format!("{} {}", index + 1, view.name()) })
+    })
+    .collect()
+}
+
+fn tab_hits(app: &App, area: Rect, limits: &mut Limits) {
+    let columns = usize::from(area.width);
+    let gap = if columns < 60 { 2 } else { 3 };
+    let mut x = area.x + 1;
+    for (view, words) in tab_words(app, columns) {
+        let width = u16::try_from(text::width(&words)).unwrap_or(0);
+        limits.hits.add(Rect { x, y: area.y + 1, width, height: 1 }, Hit::Tab(view));
+        x += width + gap;
+    }
+}
+
 fn second(app: &App, columns: usize) -> Line<'static> {
     let theme = &app.theme;
     let narrow = columns < 60;
     let mut left = vec![Span::raw(" ")];
-    for (index, view) in app.tabs().into_iter().enumerate() {
+    for (view, words) in tab_words(app, columns) {
         let here = view == app.view;
-        let words = if narrow && !here { (index + 1).to_string() } else { format!("{} {}", index + 1, view.name()) };
         let style = if here { theme.accent.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { theme.dim };
         left.push(Span::styled(words, style));
         left.push(Span::raw(if narrow { "  " } else { "   " }));
     }
     let tabs: usize = left.iter().map(|span| text::width(&span.content)).sum();
-    let right = downtime(app, columns.saturating_sub(tabs + 1), theme);
+    let room = columns.saturating_sub(tabs + 1);
+    let right = match &app.replay {
+        Some(replay) => tape(app, replay, room),
+        None => downtime(app, room, theme),
+    };
     text::spread(left, right, columns)
+}
+
+/// Where on the tape a replay stands.
+fn tape(app: &App, replay: &Replay, columns: usize) -> Vec<Span<'static>> {
+    let theme = &app.theme;
+    let time = replay.at().map(|at| at.to_zoned(app.zone.clone()).strftime("%H:%M:%S").to_string()).unwrap_or_default();
+    let figures = format!(" {} of {} · {time} ", replay.moment + 1, replay.len());
+    let bar = columns.saturating_sub(text::width(&figures) + 1).min(40);
+    if bar < 6 {
+        return vec![Span::styled(text::cut(&figures, columns), theme.warn)];
+    }
+    let here = replay.moment * (bar - 1) / replay.len().saturating_sub(1).max(1);
+    vec![
+        Span::styled("━".repeat(here), theme.accent),
+        Span::styled("●", theme.warn),
+        Span::styled("─".repeat(bar - 1 - here), theme.faint),
+        Span::styled(figures, theme.warn),
+    ]
 }
 
 /// How long the service has been down, what is left and what a way back means: in full, else in short, else the first of it.

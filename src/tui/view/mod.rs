@@ -28,6 +28,7 @@ pub(super) use words::key_text;
 
 use super::app::{App, Limits, Overlay, View};
 use super::ascii;
+use super::hits::Hit;
 use super::text;
 use super::theme::Theme;
 use ratatui::Frame;
@@ -35,6 +36,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
+use std::ops::Range;
 
 /// Columns and lines below which nothing useful fits.
 const SMALLEST: (u16, u16) = (40, 12);
@@ -59,7 +61,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) -> Limits {
 
 /// Draws all of it; gives where the cursor stands, if something is being typed.
 fn whole(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) -> Option<(u16, u16)> {
-    header::draw(app, buffer, Rect { height: 2, ..area });
+    header::draw(app, buffer, Rect { height: 2, ..area }, limits);
     let body = Rect { y: area.y + 2, height: area.height - 3, ..area };
     limits.columns = usize::from(body.width.saturating_sub(4));
     limits.page = usize::from(body.height.saturating_sub(3)).max(1);
@@ -67,12 +69,15 @@ fn whole(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) -> Opt
         View::Run if app.run.summary => end::draw(app, buffer, body, limits),
         View::Run => run::draw(app, buffer, body, limits),
         View::Plan => plan::draw(app, buffer, body, limits),
-        View::Data => data::draw(app, buffer, body),
+        View::Data => data::draw(app, buffer, body, limits),
         View::Cluster => cluster::draw(app, buffer, body, limits),
         View::Log => log::draw(app, buffer, body, limits),
     }
     let last = Rect { y: area.bottom() - 1, height: 1, ..area };
-    let typing = footer::draw(app, buffer, last);
+    let typing = footer::draw(app, buffer, last, limits);
+    if !matches!(app.overlay, None | Some(Overlay::Filter { .. })) {
+        limits.hits.add(area, Hit::Overlay);
+    }
     match &app.overlay {
         None | Some(Overlay::Filter { .. }) => typing,
         Some(Overlay::Help { scroll }) => {
@@ -83,9 +88,9 @@ fn whole(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) -> Opt
             limits.overlay = pager::draw(app, buffer, body, pager);
             None
         }
-        Some(Overlay::Palette(state)) => Some(palette::draw(app, buffer, body, state)),
+        Some(Overlay::Palette(state)) => Some(palette::draw(app, buffer, body, state, limits)),
         Some(Overlay::Dialog(dialog)) => {
-            let (scrolled, cursor) = dialog::draw(app, buffer, body, dialog);
+            let (scrolled, cursor) = dialog::draw(app, buffer, body, dialog, limits);
             limits.overlay = scrolled;
             cursor
         }
@@ -159,29 +164,30 @@ fn window(chosen: usize, count: usize, height: usize) -> std::ops::Range<usize> 
     from..(from + height).min(count)
 }
 
-/// A list of which one line is chosen.
-struct List {
-    lines: Vec<Line<'static>>,
+/// A list of which one line is chosen. Only the lines that are seen are made.
+struct List<F> {
+    count: usize,
     chosen: usize,
     focused: bool,
+    line: F,
 }
 
-impl List {
-    fn draw(self, buffer: &mut Buffer, area: Rect, theme: &Theme) {
+impl<F: Fn(usize) -> Line<'static>> List<F> {
+    /// Draws it; gives which lines are seen.
+    fn draw(self, buffer: &mut Buffer, area: Rect, theme: &Theme) -> Range<usize> {
         let height = usize::from(area.height);
-        let shown = window(self.chosen, self.lines.len(), height);
-        let most = self.lines.len().saturating_sub(height);
-        more(buffer, area, shown.start, most, theme);
-        let first = shown.start;
-        for (row, line) in self.lines.into_iter().enumerate().skip(first).take(height) {
-            let y = area.y + u16::try_from(row - first).unwrap_or(0);
-            let style = match (row == self.chosen, self.focused) {
+        let shown = window(self.chosen, self.count, height);
+        more(buffer, area, shown.start, self.count.saturating_sub(height), theme);
+        for (index, y) in shown.clone().zip(area.y..area.bottom()) {
+            let line = (self.line)(index);
+            let style = match (index == self.chosen, self.focused) {
                 (true, true) => theme.selected,
                 (true, false) => theme.chosen,
                 (false, _) => line.style,
             };
             put(buffer, area.x, y, area.width, line.style(style));
         }
+        shown
     }
 }
 

@@ -1,7 +1,8 @@
 //! The palette: a line to type in, and what matches.
 
-use super::{List, over, panel, put};
+use super::{Limits, List, over, panel, put};
 use crate::tui::app::{App, Offer, PaletteState};
+use crate::tui::hits::Hit;
 use crate::tui::text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,7 +10,13 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 /// Draws it; gives where the cursor stands.
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, state: &PaletteState) -> (u16, u16) {
+pub(super) fn draw(
+    app: &App,
+    buffer: &mut Buffer,
+    area: Rect,
+    state: &PaletteState,
+    limits: &mut Limits,
+) -> (u16, u16) {
     let offers = app.offers(state.input.value());
     let height = area.height.min(22);
     let place = over(buffer, area, area.width.min(92), height);
@@ -21,8 +28,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, state: &PaletteSt
     if offers.is_empty() {
         put(buffer, below.x, below.y, below.width, Line::styled("Nothing is called like that.", app.theme.dim));
     }
-    let lines = offers.iter().map(|offer| offer_line(app, offer, columns)).collect();
-    List { lines, chosen: state.chosen, focused: true }.draw(buffer, below, &app.theme);
+    let line = |index: usize| offer_line(app, &offers[index], columns);
+    let list = List { count: offers.len(), chosen: state.chosen, focused: true, line };
+    let shown = list.draw(buffer, below, &app.theme);
+    limits.hits.add_lines(below, shown, Hit::Offer);
     let column = u16::try_from(2 + state.input.visual_cursor()).unwrap_or(0);
     ((inner.x + column).min(inner.right().saturating_sub(1)), inner.y)
 }

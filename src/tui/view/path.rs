@@ -1,9 +1,10 @@
 //! The steps as a path: states, times, estimates, checkpoints, the outage and the point of no return drawn in it.
 
-use super::{List, Theme, words};
+use super::{Limits, List, Theme, words};
 use crate::engine::snapshot::{Status, StepView};
 use crate::runbook::Gate;
 use crate::tui::app::{App, Figures};
+use crate::tui::hits::Hit;
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -14,9 +15,10 @@ use ratatui::text::{Line, Span};
 const SHORT: usize = 30;
 
 /// Draws the path with the chosen step in it.
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let columns = usize::from(area.width);
     let mut lines = Vec::new();
+    let mut steps = Vec::new();
     let mut chosen = 0;
     for (index, step) in app.snapshot.steps.iter().enumerate() {
         if step.downtime_begins {
@@ -28,12 +30,18 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
         if Some(index) == app.chosen_step() {
             chosen = lines.len();
         }
+        steps.push((lines.len(), index));
         lines.push(step_line(app, step, columns));
         if step.downtime_ends {
             lines.push(band("service up", columns, "─", app.theme.dim));
         }
     }
-    List { lines, chosen, focused: true }.draw(buffer, area, &app.theme);
+    let list = List { count: lines.len(), chosen, focused: true, line: |index: usize| lines[index].clone() };
+    let shown = list.draw(buffer, area, &app.theme);
+    for (line, step) in steps.into_iter().filter(|(line, _)| shown.contains(line)) {
+        let y = area.y + u16::try_from(line - shown.start).unwrap_or(0);
+        limits.hits.add(Rect { y, height: 1, ..area }, Hit::Step(step));
+    }
 }
 
 fn band(words: &str, columns: usize, rule: &str, style: Style) -> Line<'static> {

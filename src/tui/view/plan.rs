@@ -3,6 +3,7 @@
 use super::{Limits, List, Theme, bar, empty, heading, labelled, lines, panel, words};
 use crate::evidence::{ColumnPlan, IntervalEvidence, PlanReport, Severity, TablePlan, UnitHistogram, Warning};
 use crate::tui::app::{App, Loudness, PlanEntry, column_loudness, policy_name, unit_words};
+use crate::tui::hits::Hit;
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -24,7 +25,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limi
     let narrow = area.width < 72;
     let (left, right) = if narrow { (area, area) } else { super::data::split(area, area.width * 2 / 5, 56) };
     if !narrow || !app.plan.inside {
-        tables(app, report, buffer, left);
+        tables(app, report, buffer, left, limits);
     }
     if narrow && !app.plan.inside {
         return;
@@ -61,7 +62,7 @@ fn sign(loudness: Loudness, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-fn tables(app: &App, report: &PlanReport, buffer: &mut Buffer, area: Rect) {
+fn tables(app: &App, report: &PlanReport, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let title = format!(
         "{} · {} rows",
         format::plural(report.tables.len() as u64, "table", "tables"),
@@ -71,9 +72,11 @@ fn tables(app: &App, report: &PlanReport, buffer: &mut Buffer, area: Rect) {
     let columns = usize::from(inner.width);
     let entries = app.plan_entries();
     let schema = words::shared_schema(report.tables.iter().map(|table| table.table.as_str()));
-    let lines = entries.iter().map(|entry| entry_line(report, entry, schema, columns, &app.theme)).collect();
+    let line = |index: usize| entry_line(report, &entries[index], schema, columns, &app.theme);
     let chosen = app.plan.entry.min(entries.len().saturating_sub(1));
-    List { lines, chosen, focused: !app.plan.inside }.draw(buffer, inner, &app.theme);
+    let list = List { count: entries.len(), chosen, focused: !app.plan.inside, line };
+    let shown = list.draw(buffer, inner, &app.theme);
+    limits.hits.add_lines(inner, shown, Hit::PlanEntry);
 }
 
 fn entry_line(
@@ -191,7 +194,7 @@ fn table_side(app: &App, report: &PlanReport, table: &TablePlan, buffer: &mut Bu
     let room = usize::from(inner.height).saturating_sub(3);
     let top = u16::try_from(warnings.len().min(room)).unwrap_or(0);
     lines(buffer, Rect { height: top, ..inner }, warnings, 0, &app.theme);
-    columns_list(app, report, table, buffer, Rect { y: inner.y + top, height: inner.height - top, ..inner });
+    columns_list(app, report, table, buffer, Rect { y: inner.y + top, height: inner.height - top, ..inner }, limits);
     let lower = Rect { y: upper.bottom(), height: area.height - upper.height, ..area };
     if let Some((_, column)) = app.plan_column().filter(|_| lower.height > 2) {
         let inner = panel(buffer, lower, &text::visible(&column.column), false, &app.theme);
@@ -200,32 +203,38 @@ fn table_side(app: &App, report: &PlanReport, table: &TablePlan, buffer: &mut Bu
     }
 }
 
-fn columns_list(app: &App, report: &PlanReport, table: &TablePlan, buffer: &mut Buffer, area: Rect) {
+fn columns_list(
+    app: &App,
+    report: &PlanReport,
+    table: &TablePlan,
+    buffer: &mut Buffer,
+    area: Rect,
+    limits: &mut Limits,
+) {
     let longest = |of: fn(&ColumnPlan) -> usize| table.columns.iter().map(of).max().unwrap_or(0);
     let room = usize::from(area.width);
     let name = longest(|column| text::width(&column.column)).min(room / 3).max(6);
     let source = longest(|column| text::width(&column.source_type)).min(room / 5).max(4);
-    let lines = table
-        .columns
-        .iter()
-        .map(|column| {
-            let (sign, style) = sign(column_loudness(report, table, column), &app.theme);
-            let misfits = if column.misfits_total > 0 {
-                format!("{} misfit", format::count(column.misfits_total))
-            } else {
-                String::new()
-            };
-            let left = vec![
-                Span::styled(format!("{sign} "), style),
-                Span::raw(text::pad(&text::visible(&column.column), name)),
-                Span::styled(format!(" {} ▸ ", text::pad(&column.source_type, source)), app.theme.dim),
-                Span::raw(column.target_type.clone()),
-            ];
-            text::spread(left, vec![Span::styled(misfits, app.theme.warn)], room)
-        })
-        .collect();
+    let line = |index: usize| {
+        let column = &table.columns[index];
+        let (sign, style) = sign(column_loudness(report, table, column), &app.theme);
+        let misfits = if column.misfits_total > 0 {
+            format!("{} misfit", format::count(column.misfits_total))
+        } else {
+            String::new()
+        };
+        let left = vec![
+            Span::styled(format!("{sign} "), style),
+            Span::raw(text::pad(&text::visible(&column.column), name)),
+            Span::styled(format!(" {} ▸ ", text::pad(&column.source_type, source)), app.theme.dim),
+            Span::raw(column.target_type.clone()),
+        ];
+        text::spread(left, vec![Span::styled(misfits, app.theme.warn)], room)
+    };
     let chosen = app.plan.column.min(table.columns.len().saturating_sub(1));
-    List { lines, chosen, focused: app.plan.inside }.draw(buffer, area, &app.theme);
+    let list = List { count: table.columns.len(), chosen, focused: app.plan.inside, line };
+    let shown = list.draw(buffer, area, &app.theme);
+    limits.hits.add_lines(area, shown, Hit::PlanColumn);
 }
 
 /// All about a column.

@@ -24,7 +24,7 @@ fn side_by_side(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits)
     let left = (path::wanted(app) + 4).min(area.width * 2 / 5).max(30);
     let steps = Rect { width: left, ..area };
     let inner = panel(buffer, steps, "steps", true, &app.theme);
-    path::draw(app, buffer, inner);
+    path::draw(app, buffer, inner, limits);
     legend(app, buffer, steps);
     let right = Rect { x: area.x + left, width: area.width - left, ..area };
     let log_height = log_lines(area.height);
@@ -48,7 +48,7 @@ fn stacked(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let wanted = u16::try_from(app.snapshot.steps.len()).unwrap_or(u16::MAX).saturating_add(2);
     let upper = Rect { height: wanted.min(area.height / 2).max(4), ..area };
     let inner = panel(buffer, upper, "steps", true, &app.theme);
-    path::draw(app, buffer, inner);
+    path::draw(app, buffer, inner, limits);
     let lower = Rect { y: upper.bottom(), height: area.height - upper.height, ..area };
     step(app, buffer, lower, limits);
 }

@@ -2,7 +2,7 @@
 
 use super::driving::{Manner, drive};
 use super::resume::take_up;
-use super::{Stop, config, host};
+use super::{Stop, config, host, print};
 use crate::cli;
 use crate::engine::Command;
 use crate::engine::attach::{AttachError, connect, past};
@@ -37,6 +37,7 @@ pub(super) async fn show(dir: &RunDir, helm: bool, mouse: bool) -> Result<u8, St
 
 /// Drives the run from here on.
 async fn take(dir: RunDir, mouse: bool) -> Result<u8, Stop> {
+    print(&format!("taking up run {} on this terminal…", dir.id()));
     let (order, _demo) = take_up(dir, Command::Start)?;
     drive(order, &Manner { screen: true, waits: true, mouse, ..Manner::default() }).await
 }

@@ -52,6 +52,8 @@ pub(super) struct Screen {
     signals: Signals,
     drawn: Instant,
     dirty: bool,
+    /// Whether the engine is known to have ended.
+    gone: bool,
     answers: bool,
     recording: Option<JoinHandle<Result<Recording, RunsError>>>,
     guard: Guard,
@@ -97,6 +99,7 @@ impl Screen {
             signals,
             drawn,
             dirty: true,
+            gone: false,
             answers: false,
             recording: None,
             guard,
@@ -133,7 +136,7 @@ impl Screen {
         let plays = self.app.plays();
         let ticks = plays || self.app.wants_clock();
         let due = self.due();
-        let gone = self.snapshots.has_changed().is_err();
+        let gone = self.gone;
         let event = async {
             match &mut self.events {
                 Some(events) => events.next().await,
@@ -179,6 +182,7 @@ impl Screen {
 
     /// The engine has ended: with the run, or because it broke.
     async fn engine_gone(&mut self) {
+        self.gone = true;
         self.newest();
         self.app.engine_ended(self.handle.finished().await.broken);
     }

@@ -165,6 +165,7 @@ pub(super) async fn source_for(context: &Context, freeze: bool) -> Result<PathBu
 
 /// The source must still hold what was copied: otherwise somebody wrote where nobody will look again.
 pub(super) async fn require_quiet(context: &Context) -> Result<(), ActionError> {
+    super::kubernetes::require_writers_gone(context).await?;
     let source = &context.runbook.source.sqlite;
     if sqlite::in_transaction(source) {
         return Err(ActionError::refused(format!(

@@ -10,6 +10,7 @@ mod frozen;
 mod generate_schema;
 mod health;
 mod job;
+mod kubernetes;
 mod late_writes;
 mod manual;
 mod marker;
@@ -31,7 +32,6 @@ mod start;
 mod switch_config;
 mod test_pod;
 mod truncate;
-mod unbuilt;
 mod verify;
 mod wait;
 

@@ -67,12 +67,22 @@ impl Action for Start {
 
     /// Where a `switch-config` step is there, it answers.
     async fn late_writes(&self, context: &Context) -> Result<u64, ActionError> {
-        if answered_elsewhere(context) { Ok(0) } else { late_writes::count(context).await }
+        late_writes(context).await
     }
 
     async fn export_writes(&self, context: &Context, file: &Path) -> Result<u64, ActionError> {
-        if answered_elsewhere(context) { Ok(0) } else { late_writes::export(context, file).await }
+        export_writes(context, file).await
     }
+}
+
+/// For `start` on whatever platform.
+pub(super) async fn late_writes(context: &Context) -> Result<u64, ActionError> {
+    if answered_elsewhere(context) { Ok(0) } else { late_writes::count(context).await }
+}
+
+/// The same rows, written out.
+pub(super) async fn export_writes(context: &Context, file: &Path) -> Result<u64, ActionError> {
+    if answered_elsewhere(context) { Ok(0) } else { late_writes::export(context, file).await }
 }
 
 fn answered_elsewhere(context: &Context) -> bool {

@@ -1,0 +1,77 @@
+//! Removes what the run's steps left in the namespace. Former states stay, and a pod that carries the connection to the target: a rollback
+//! needs them. `cutover forget` removes those.
+
+use super::apply;
+use super::objects::{self, Kind, Target};
+use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome};
+use crate::connect::kubernetes::{Permission, names};
+use crate::figures;
+use crate::runbook::{Gateway, Settings, settings};
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// The action.
+pub(in crate::action) struct Cleanup(pub settings::Cleanup);
+
+const TIMEOUT: u64 = 120;
+
+#[async_trait]
+impl Action for Cleanup {
+    fn describe(&self, context: &Context) -> Description {
+        Description {
+            does: "Removes what the run's steps left in the namespace.".to_owned(),
+            effects: leaving(context)
+                .into_iter()
+                .map(|step| format!("pods and Jobs of step {step}, if any are left"))
+                .collect(),
+            way_back: "Nothing that a rollback needs is removed.".to_owned(),
+            reversible: true,
+            changes: true,
+        }
+    }
+
+    fn permissions(&self, _context: &Context) -> Vec<Permission> {
+        kinds().iter().flat_map(|kind| kind.may(&["get", "list", "delete"])).collect()
+    }
+
+    async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        let cluster = context.cluster()?;
+        let timeout = Duration::from_secs(self.0.timeout_seconds.unwrap_or(TIMEOUT));
+        let mut gone = 0;
+        for step in context.runbook.steps.iter().filter(|step| leaving(context).contains(&step.id.0)) {
+            let theirs = context.for_step(step);
+            let selector = format!(
+                "{},{}={}",
+                names::of_run(&context.run),
+                names::STEP,
+                names::labels("", &step.id.0)[names::STEP]
+            );
+            for kind in kinds() {
+                for found in objects::list(cluster, &kind, &selector).await? {
+                    let target = Target::new(kind.clone(), cluster.namespace(), objects::name(&found));
+                    gone += u64::from(apply::remove(&theirs, &target, timeout).await?);
+                }
+            }
+        }
+        Ok(Outcome { summary: format!("{} removed", figures::counted(gone, "object")), ..Outcome::default() })
+    }
+}
+
+/// Jobs first: they would make their pods anew.
+fn kinds() -> [Kind; 2] {
+    [Kind::job(), Kind::pod()]
+}
+
+/// Steps that may leave something which nobody needs any more. What `apply` and `helm` make is part of the application.
+fn leaving(context: &Context) -> Vec<String> {
+    let gateway = context.runbook.target.secret.as_ref().and_then(|secret| match &secret.gateway {
+        Gateway::TestPod(step) => Some(step.clone()),
+        _ => None,
+    });
+    let leaves = |settings: &Settings| {
+        !matches!(settings, Settings::Apply(_) | Settings::Helm(_) | Settings::Cleanup(_) | Settings::SwitchConfig(_))
+    };
+    let steps =
+        context.runbook.steps.iter().filter(|step| leaves(&step.settings) && Some(&step.id) != gateway.as_ref());
+    steps.map(|step| step.id.0.clone()).collect()
+}

@@ -1,0 +1,295 @@
+//! A Helm release, by the program `helm`: nobody offers its engine to Rust. What a killed `helm` left pending is taken back before it is
+//! tried again.
+
+use super::program::{self, quoted};
+use crate::action::failure::{bad, passed};
+use crate::action::process::{self, Plan};
+use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure};
+use crate::crash;
+use crate::evidence::Finding;
+use crate::figures;
+use crate::runbook::settings;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The action.
+pub(in crate::action) struct Helm(pub settings::Helm);
+
+const TIMEOUT: u64 = 300;
+const ASKING: Duration = Duration::from_secs(60);
+
+/// The newest revision of the release, as `helm history` tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Revision {
+    revision: u64,
+    status: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Before {
+    /// The revision to go back to; none when there was no release.
+    revision: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Left {
+    revision: u64,
+}
+
+#[async_trait]
+impl Action for Helm {
+    fn describe(&self, _context: &Context) -> Description {
+        let set = self.0.set.iter().map(|(key, value)| format!("{key} = {value}"));
+        let secret = self.0.secret.keys().map(|key| format!("{key} = {}", crate::action::MASK));
+        let values = self.0.values.iter().map(|file| format!("values of {}", file.display()));
+        Description {
+            does: format!(
+                "Installs or upgrades release {} to chart {}{}.",
+                self.0.release,
+                self.0.chart,
+                self.version()
+            ),
+            effects: values.chain(set).chain(secret).collect(),
+            way_back: "Rolls back to the revision that was there, or uninstalls the release where there was none."
+                .to_owned(),
+            reversible: true,
+            changes: true,
+        }
+    }
+
+    async fn check(&self, context: &Context) -> Vec<Finding> {
+        let check = format!("{}: helm", context.step.id);
+        let there = process::check(&check, "helm version").await;
+        if there.verdict != crate::evidence::Verdict::Passed {
+            return vec![bad(check, "there is no program `helm`", "install Helm 3 or newer, or put it into PATH")];
+        }
+        let check = format!("{}: release {}", context.step.id, self.0.release);
+        vec![match self.difference(context).await {
+            Ok(detail) => passed(check, detail),
+            Err(error) => bad(check, error.message, "correct the chart, its version or its values"),
+        }]
+    }
+
+    async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
+        let revision = match self.newest(context).await? {
+            Some(found) if found.status == "deployed" => Some(found.revision),
+            None => None,
+            Some(found) => return Err(self.unsettled(&found)),
+        };
+        Checkpoint::of(&Before { revision })
+    }
+
+    async fn apply(&self, context: &Context, checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        let before: Before = checkpoint.read()?;
+        self.settle(context, &before).await?;
+        let newest = self.newest(context).await?.map(|found| found.revision);
+        let secrets = self.secrets_file(context)?;
+        let files =
+            secrets.iter().map(|file| format!(" -f {}", quoted(&file.display().to_string()))).collect::<String>();
+        let command = format!("{}{files} --wait", self.upgrade(context)?);
+        crash::point("action.helm.before");
+        let ran = self.run(context, &command).await;
+        crash::point("action.helm.after");
+        if let Some(file) = secrets {
+            let _ = std::fs::remove_file(file);
+        }
+        ran?;
+        let revision = self.newest(context).await?.map_or(newest.unwrap_or_default(), |found| found.revision);
+        Ok(Outcome {
+            summary: format!("release {} is at revision {revision}", self.0.release),
+            outputs: BTreeMap::from([("revision".to_owned(), revision.to_string())]),
+            left: failure::json(&Left { revision })?,
+            ..Outcome::default()
+        })
+    }
+
+    async fn undo(
+        &self,
+        context: &Context,
+        checkpoint: &Checkpoint,
+        left: Option<&Value>,
+    ) -> Result<Outcome, ActionError> {
+        let before: Before = checkpoint.read()?;
+        self.settle(context, &before).await?;
+        let now = self.newest(context).await?;
+        let left = left.map(failure::read::<Left>).transpose()?;
+        if let (Some(now), Some(left)) = (&now, &left)
+            && now.revision != left.revision
+            && !self.rolled_back(context, &before, left.revision).await?
+        {
+            return Err(ActionError::refused(format!(
+                "release {} was changed by somebody else: revision {} was left, it is at {} now; look at `helm history {}`, roll back by hand or keep it, then try again",
+                self.0.release, left.revision, now.revision, self.0.release
+            )));
+        }
+        let release = quoted(&self.0.release);
+        let summary = match (before.revision, now) {
+            (_, None) => "there is no release any more".to_owned(),
+            (Some(revision), Some(now)) if now.revision == revision => {
+                format!("it is at revision {revision}, as before")
+            }
+            (Some(revision), Some(_)) => {
+                let place = self.place(context)?;
+                self.run(
+                    context,
+                    &format!("helm rollback {release} {revision}{place} --wait --timeout {}s", self.timeout()),
+                )
+                .await?;
+                format!("it is again as in revision {revision}")
+            }
+            (None, Some(_)) => {
+                self.run(
+                    context,
+                    &format!("helm uninstall {release}{} --wait --timeout {}s", self.place(context)?, self.timeout()),
+                )
+                .await?;
+                "it is uninstalled: there was none before".to_owned()
+            }
+        };
+        Ok(Outcome { summary: format!("release {}: {summary}", self.0.release), ..Outcome::default() })
+    }
+}
+
+impl Helm {
+    fn timeout(&self) -> u64 {
+        self.0.timeout_seconds.unwrap_or(TIMEOUT)
+    }
+
+    fn version(&self) -> String {
+        self.0.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default()
+    }
+
+    /// Helm is told the context and the namespace: never those that happen to be current.
+    fn place(&self, context: &Context) -> Result<String, ActionError> {
+        let place = context.cluster()?.place();
+        Ok(format!(" --kube-context {} --namespace {}", quoted(&place.context), quoted(&place.namespace)))
+    }
+
+    fn upgrade(&self, context: &Context) -> Result<String, ActionError> {
+        let (release, chart) = (quoted(&self.0.release), quoted(&self.0.chart));
+        let mut command = format!("helm upgrade {release} {chart} --install{}", self.place(context)?);
+        command.push_str(&format!(" --timeout {}s", self.timeout()));
+        for (option, value) in [("--repo", &self.0.repo), ("--version", &self.0.version)] {
+            command.push_str(&value.as_ref().map(|value| format!(" {option} {}", quoted(value))).unwrap_or_default());
+        }
+        for file in &self.0.values {
+            command.push_str(&format!(" -f {}", quoted(&file.display().to_string())));
+        }
+        for (key, value) in &self.0.set {
+            command.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
+        }
+        Ok(command)
+    }
+
+    async fn run(&self, context: &Context, command: &str) -> Result<(), ActionError> {
+        let env = BTreeMap::new();
+        let plan = Plan { command, env: &env, with_target: false, lasting: false };
+        context.progress.waiting(format!("`{}`", command.split(" --").next().unwrap_or(command)));
+        let done = process::run(context, &plan, Duration::from_secs(self.timeout() + 30)).await;
+        context.progress.waiting("");
+        done.map(|_| ())
+    }
+
+    async fn newest(&self, context: &Context) -> Result<Option<Revision>, ActionError> {
+        let command = format!("helm history {}{} --max 1 -o json", quoted(&self.0.release), self.place(context)?);
+        match program::output(context, &command, ASKING).await {
+            Ok(text) => {
+                let all: Result<Vec<Revision>, _> = serde_json::from_str(&text);
+                let all =
+                    all.map_err(|error| ActionError::failed(format!("reading what `{command}` says: {error}")))?;
+                Ok(all.into_iter().max_by_key(|found| found.revision))
+            }
+            Err(error) if error.message.contains("not found") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unsettled(&self, found: &Revision) -> ActionError {
+        ActionError::refused(format!(
+            "release {} is {} at revision {}: settle it first, by `helm rollback` or `helm uninstall`",
+            self.0.release, found.status, found.revision
+        ))
+    }
+
+    /// What a killed helm of ours left pending.
+    async fn settle(&self, context: &Context, before: &Before) -> Result<(), ActionError> {
+        let Some(found) = self.newest(context).await?.filter(|found| found.status.starts_with("pending")) else {
+            return Ok(());
+        };
+        let release = quoted(&self.0.release);
+        let place = self.place(context)?;
+        let command = match before.revision {
+            Some(revision) if found.revision > revision => format!("helm rollback {release} {revision}{place} --wait"),
+            None => format!("helm uninstall {release}{place} --wait"),
+            Some(_) => return Err(self.unsettled(&found)),
+        };
+        self.run(context, &command).await
+    }
+
+    /// Whether our own rollback is the newest revision: it was done before a crash.
+    async fn rolled_back(&self, context: &Context, before: &Before, left: u64) -> Result<bool, ActionError> {
+        let Some(revision) = before.revision else { return Ok(false) };
+        let command = format!("helm history {}{} --max 1 -o json", quoted(&self.0.release), self.place(context)?);
+        let all: Value = serde_json::from_str(&program::output(context, &command, ASKING).await?).unwrap_or_default();
+        let said = all[0]["description"].as_str().unwrap_or_default();
+        Ok(said == format!("Rollback to {revision}") && all[0]["revision"].as_u64() == Some(left + 1))
+    }
+
+    /// What would change, by a rehearsal: the lines of the manifest that are not the same.
+    async fn difference(&self, context: &Context) -> Result<String, ActionError> {
+        let place = self.place(context)?;
+        let now = match self.newest(context).await? {
+            None => String::new(),
+            Some(found) if found.status == "deployed" => {
+                program::output(context, &format!("helm get manifest {}{place}", quoted(&self.0.release)), ASKING)
+                    .await?
+            }
+            Some(found) => return Err(self.unsettled(&found)),
+        };
+        let command = format!("{} --dry-run -o json", self.upgrade(context)?);
+        let said = program::output(context, &command, ASKING).await?;
+        let answer: Value = serde_json::from_str(&said)
+            .map_err(|error| ActionError::failed(format!("reading what `{command}` says: {error}")))?;
+        let then = answer["manifest"].as_str().unwrap_or_default();
+        let known: Vec<&str> = now.lines().collect();
+        let lines = then.lines().filter(|line| !line.trim().is_empty() && !known.contains(line)).count() as u64;
+        Ok(match now.is_empty() {
+            true => format!("would be installed with {} of manifest", figures::counted(lines, "line")),
+            false => format!("{} of its manifest would change", figures::counted(lines, "line")),
+        })
+    }
+
+    /// Values that are never shown, in a file that only we read: an argument could be read by others.
+    fn secrets_file(&self, context: &Context) -> Result<Option<std::path::PathBuf>, ActionError> {
+        if self.0.secret.is_empty() {
+            return Ok(None);
+        }
+        let mut values = Value::Object(Map::new());
+        for (key, value) in &self.0.secret {
+            let mut place = &mut values;
+            for part in key.split('.') {
+                place = &mut place[part];
+            }
+            *place = Value::String(value.expose().to_owned());
+        }
+        let path = context.run_dir.join(format!("values-{}.json", context.step.id));
+        crate::action::replace::write_private(&path, values.to_string().as_bytes())
+            .map_err(|error| ActionError::file("writing values for helm to", &path, &error))?;
+        Ok(Some(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_is_read_as_helm_writes_it() {
+        let text = r#"[{"revision":3,"updated":"2026-01-01","status":"deployed","chart":"a-1","app_version":"","description":"x"}]"#;
+        let all: Vec<Revision> = serde_json::from_str(text).unwrap();
+        assert_eq!(all, [Revision { revision: 3, status: "deployed".to_owned() }]);
+    }
+}

@@ -74,7 +74,10 @@ impl From<FreezeError> for ActionError {
     fn from(error: FreezeError) -> Self {
         let kind = match error {
             FreezeError::Stopped { .. } => FailureKind::Interrupted,
-            FreezeError::Io { .. } | FreezeError::Recover { .. } => FailureKind::Failed,
+            FreezeError::Io { .. }
+            | FreezeError::Recover { .. }
+            | FreezeError::Far { .. }
+            | FreezeError::Transit { .. } => FailureKind::Failed,
             _ => FailureKind::Refused,
         };
         Self::new(kind, error.to_string())

@@ -1,9 +1,10 @@
 //! Frozen copies of the source in the run's directory: the snapshot that is copied from, and one for looking only.
 
+use super::source::{self, Site};
 use super::{ActionError, Context, FailureKind, failure};
-use crate::connect::sqlite::{self, Fingerprint, FreezeError, Frozen};
+use crate::connect::sqlite::{Fingerprint, FreezeError, Frozen};
 use crate::crash;
-use crate::progress::{LogLevel, Wish};
+use crate::progress::LogLevel;
 use crate::runbook::Settings;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -42,35 +43,45 @@ pub(super) fn recorded(path: &Path) -> Option<Record> {
 }
 
 /// Takes the copy anew and records it.
-pub(super) async fn take(context: &Context, path: &Path) -> Result<Record, ActionError> {
-    let frozen = freeze(context, path).await?;
+async fn take(context: &Context, site: &Site, path: &Path) -> Result<Record, ActionError> {
+    let frozen = site.freeze(context, path).await?;
     record(path, frozen)
 }
 
 /// Takes the copy anew, unless the one that is there is of the source as it still stands.
 pub(super) async fn take_unless_same(context: &Context, path: &Path) -> Result<Record, ActionError> {
-    match (recorded(path), sqlite::fingerprint(&context.runbook.source.sqlite)) {
-        (Some(record), Ok(now)) if now.change_since(&record.fingerprint).is_none() => Ok(record),
-        _ => take(context, path).await,
+    let site = context.source().await?;
+    match same(&site, path).await {
+        Some(record) => Ok(record),
+        None => take(context, &site, path).await,
     }
+}
+
+/// What is recorded of the copy at `path`, when the source still is what it was then.
+async fn same(site: &Site, path: &Path) -> Option<Record> {
+    let record = recorded(path)?;
+    let now = site.fingerprint().await.ok()?;
+    (now.tells_writes() && now.change_since(&record.fingerprint).is_none()).then_some(record)
 }
 
 /// A copy for looking only: of a source that is written all the time too.
 pub(super) async fn look(context: &Context) -> Result<Record, ActionError> {
-    let path = scan_path(context);
-    if let (Some(record), Ok(now)) = (recorded(&path), sqlite::fingerprint(&context.runbook.source.sqlite))
-        && now.change_since(&record.fingerprint).is_none()
-    {
+    let (site, path) = (context.source().await?, scan_path(context));
+    if let Some(record) = same(&site, &path).await {
         return Ok(record);
     }
-    match freeze(context, &path).await {
+    if site.is_in_pod() {
+        context
+            .progress
+            .log(LogLevel::Info, format!("a copy is taken from where the application runs: {}", site.name()));
+        return record(&path, site.freeze_live(context, &path).await?);
+    }
+    match site.freeze(context, &path).await {
         Err(FreezeError::Busy { .. }) => {}
         done => return record(&path, done?),
     }
     context.progress.log(LogLevel::Info, "the source is written all the time: it is read by SQLite's backup interface");
-    let (source, into) = (context.runbook.source.sqlite.clone(), path.clone());
-    let frozen = blocking("copying the source", move || sqlite::freeze_live(&source, &into)).await??;
-    record(&path, frozen)
+    record(&path, site.freeze_live(context, &path).await?)
 }
 
 /// Removes a copy and its record.
@@ -89,20 +100,28 @@ pub(super) fn remove(path: &Path) -> Result<bool, ActionError> {
 
 /// Refuses when the source holds other data than `before` says: looks at its files, and where those moved (a reader may have
 /// checkpointed the WAL) at its contents.
-pub(super) async fn require_unchanged(context: &Context, before: &Record) -> Result<(), ActionError> {
-    let source = &context.runbook.source.sqlite;
-    let Some(moved) = sqlite::fingerprint(source)?.change_since(&before.fingerprint) else { return Ok(()) };
+async fn require_unchanged(context: &Context, site: &Site, before: &Record) -> Result<(), ActionError> {
+    let now = site.fingerprint().await?;
+    let moved = now.change_since(&before.fingerprint);
+    let moved =
+        moved.or_else(|| (!now.tells_writes()).then(|| "nothing there tells whether its files moved".to_owned()));
+    let Some(moved) = moved else { return Ok(()) };
     let path = context.run_dir.join("compare.sqlite");
-    let now = take(context, &path).await;
+    let now = take(context, site, &path).await;
     let _ = remove(&path);
     if now.as_ref().is_ok_and(|now| now.sha256 == before.sha256) {
-        context.progress.log(LogLevel::Info, format!("{moved}, but it holds the same rows: it was only checkpointed"));
+        context.progress.log(LogLevel::Info, format!("{moved}, but it holds the same rows"));
         return Ok(());
     }
-    let writers = sqlite::holders(source).words();
+    if let Err(error) = &now
+        && error.kind != FailureKind::Refused
+    {
+        return Err(now.err().unwrap_or_else(|| ActionError::failed(moved)));
+    }
+    let writers = site.holders().await.words();
     Err(ActionError::refused(format!(
         "the source {} was written since the snapshot ({moved}; open for writing: {writers}); what was written would be lost; stop the writer, roll back to the snapshot and go on from there",
-        source.display()
+        site.name()
     )))
 }
 
@@ -112,23 +131,6 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ActionError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| ActionError::failed(format!("{doing}: {error}")))
-}
-
-async fn freeze(context: &Context, path: &Path) -> Result<Frozen, FreezeError> {
-    let (source, into) = (context.runbook.source.sqlite.clone(), path.to_owned());
-    let (progress, control) = (context.progress.clone(), context.control.clone());
-    let wait = move |wait: &sqlite::Wait| {
-        progress.waiting(format!("the source to stand still ({}, try {})", wait.moved, wait.attempt));
-        control.wish() != Wish::Stop
-    };
-    let mut wait = wait;
-    let work = move || sqlite::freeze(&source, &into, &mut wait);
-    let done = tokio::task::spawn_blocking(work).await;
-    context.progress.waiting("");
-    done.unwrap_or_else(|error| {
-        let source = std::io::Error::other(error.to_string());
-        Err(FreezeError::Io { doing: "copying", path: context.runbook.source.sqlite.clone(), source })
-    })
 }
 
 fn record(path: &Path, frozen: Frozen) -> Result<Record, ActionError> {
@@ -163,19 +165,25 @@ pub(super) async fn source_for(context: &Context, freeze: bool) -> Result<PathBu
     }
 }
 
-/// The source must still hold what was copied: otherwise somebody wrote where nobody will look again.
+/// The source must still hold what was copied: otherwise somebody wrote where nobody will look again. After the last look it is
+/// let go.
 pub(super) async fn require_quiet(context: &Context) -> Result<(), ActionError> {
     super::kubernetes::require_writers_gone(context).await?;
-    let source = &context.runbook.source.sqlite;
-    if sqlite::in_transaction(source) {
+    unwritten(context).await?;
+    source::release_reader(context).await
+}
+
+async fn unwritten(context: &Context) -> Result<(), ActionError> {
+    let site = context.source().await?;
+    if site.in_transaction().await? {
         return Err(ActionError::refused(format!(
             "a transaction that writes the source {} is open, and what it commits would be lost (open for writing: {}); end it, stop its writer, and try again",
-            source.display(),
-            sqlite::holders(source).words()
+            site.name(),
+            site.holders().await.words()
         )));
     }
     if let Some(record) = recorded(&snapshot_path(context)) {
-        return require_unchanged(context, &record).await;
+        return require_unchanged(context, &site, &record).await;
     }
     let quiesced = context.outcome(|settings| matches!(settings, Settings::Quiesce(_)));
     let Some(then) = quiesced.and_then(|outcome| outcome.left.get("fingerprint")) else {
@@ -185,11 +193,11 @@ pub(super) async fn require_quiet(context: &Context) -> Result<(), ActionError> 
         return Ok(());
     };
     let then: Fingerprint = failure::read(then)?;
-    match sqlite::fingerprint(&context.runbook.source.sqlite)?.change_since(&then) {
+    match site.fingerprint().await?.change_since(&then) {
         None => Ok(()),
         Some(moved) => Err(ActionError::refused(format!(
             "the source was written since it was quiesced ({moved}; open for writing: {}); stop the writer and quiesce again",
-            sqlite::holders(&context.runbook.source.sqlite).words()
+            site.holders().await.words()
         ))),
     }
 }

@@ -25,6 +25,7 @@ mod scan;
 mod secrets;
 mod shell;
 mod snapshot;
+mod source;
 mod spot_check;
 mod sql;
 mod sql_text;

@@ -25,7 +25,7 @@ impl Action for RepairIntervals {
         let target = context.target.label();
         let compared = match self.0.without_source {
             true => "within the bounds that were given".to_owned(),
-            false => format!("row by row against {}", context.runbook.source.sqlite.display()),
+            false => format!("row by row against {}", context.runbook.source.label()),
         };
         let does = match self.0.execute {
             true => {

@@ -2,7 +2,8 @@
 //! before the outage.
 
 use super::job::Load;
-use super::{Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, frozen};
+use super::{Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, frozen, source};
+use crate::connect::kubernetes::Permission;
 use crate::evidence::{Evidence, PlanReport, Policy};
 use crate::figures;
 use crate::transfer;
@@ -18,7 +19,7 @@ impl Action for Scan {
         Description {
             does: format!(
                 "Reads a copy of {} against the schema of {}: conversions, misfits, broken references, time.",
-                context.runbook.source.sqlite.display(),
+                context.runbook.source.label(),
                 context.target.label()
             ),
             effects: vec!["reads every row once; the copy is removed afterwards".to_owned()],
@@ -26,6 +27,10 @@ impl Action for Scan {
             reversible: true,
             changes: false,
         }
+    }
+
+    fn permissions(&self, context: &Context) -> Vec<Permission> {
+        source::permissions(context)
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
@@ -57,6 +62,7 @@ impl Action for Scan {
         _left: Option<&Value>,
     ) -> Result<Outcome, ActionError> {
         frozen::remove(&frozen::scan_path(context))?;
+        source::remove_reader(context).await?;
         Ok(Outcome { summary: "nothing to take back".to_owned(), ..Outcome::default() })
     }
 }

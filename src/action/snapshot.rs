@@ -1,6 +1,7 @@
 //! Takes the frozen, checked copy of the source that everything afterwards reads from.
 
-use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen};
+use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen, source};
+use crate::connect::kubernetes::Permission;
 use crate::figures;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -11,22 +12,32 @@ pub(super) struct Snapshot;
 #[async_trait]
 impl Action for Snapshot {
     fn describe(&self, context: &Context) -> Description {
-        let source = context.runbook.source.sqlite.display();
+        let source = context.runbook.source.label();
         Description {
             does: format!("Copies {source} with its journals to the run's directory, recovers and checks the copy."),
-            effects: vec![
+            effects: [
                 format!("reads {source}, -wal and -journal; never opens them with SQLite"),
                 format!("writes {}", frozen::snapshot_path(context).display()),
-            ],
+            ]
+            .into_iter()
+            .chain(context.runbook.source.pod.as_ref().map(|_| {
+                "compares length and SHA-256 on both ends; where the workload is down, a pod of this run mounts its claim".to_owned()
+            }))
+            .collect(),
             way_back: "Removes the copy.".to_owned(),
             reversible: true,
             changes: true,
         }
     }
 
+    fn permissions(&self, context: &Context) -> Vec<Permission> {
+        source::permissions(context)
+    }
+
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         let path = frozen::snapshot_path(context);
         let record = frozen::take_unless_same(context, &path).await?;
+        source::release_reader(context).await?;
         let odd = record.odd.iter().map(|oddity| failure::passed("source's oddities", oddity.as_str())).collect();
         let outputs = [("path", path.display().to_string()), ("sha256", record.sha256.clone())];
         Ok(Outcome {
@@ -48,6 +59,7 @@ impl Action for Snapshot {
         _left: Option<&Value>,
     ) -> Result<Outcome, ActionError> {
         let removed = frozen::remove(&frozen::snapshot_path(context))?;
+        source::remove_reader(context).await?;
         let summary = if removed { "removed the copy" } else { "the copy was gone already" };
         Ok(Outcome { summary: summary.to_owned(), ..Outcome::default() })
     }

@@ -2,10 +2,10 @@
 
 use super::command::Command;
 use super::event::{Ended, Recorded};
-use super::snapshot::{Query, Snapshot};
+use super::snapshot::{PodTerminal, Query, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// A run that is being driven. Cheap to clone; nothing here ever waits for a database or a disk, but [`Handle::finished`].
 #[derive(Clone)]
@@ -31,6 +31,8 @@ pub(super) enum Wishes {
     Query(Query),
     /// This terminal wants to answer the run's questions from now on.
     Helm,
+    /// psql in the test pod wants this terminal, of so many columns and rows.
+    Terminal((u16, u16), oneshot::Sender<Result<PodTerminal, String>>),
 }
 
 impl Handle {
@@ -55,6 +57,17 @@ impl Handle {
     /// Asks something of the databases; the answer comes in the snapshot's `data`.
     pub fn ask(&self, query: Query) {
         let _ = self.wishes.send(Wishes::Query(query));
+    }
+
+    /// Opens psql in the run's test pod for a terminal of so many columns and rows.
+    ///
+    /// # Errors
+    /// Why it cannot be opened.
+    pub async fn terminal(&self, size: (u16, u16)) -> Result<PodTerminal, String> {
+        let (answer, came) = oneshot::channel();
+        let gone = || "no process drives this run, which alone can open it".to_owned();
+        self.wishes.send(Wishes::Terminal(size, answer)).map_err(|_| gone())?;
+        came.await.map_err(|_| gone())?
     }
 
     /// Asks to answer the run's questions from now on; whether it does is seen in the snapshot's `helm`.

@@ -2,7 +2,8 @@
 
 pub use crate::action::{Description, FailureKind};
 pub use crate::inspect::{
-    ClusterView, ColumnView, DataView, Distribution, Query, RowPair, RowPick, RowsView, TableCounts,
+    ClusterEvent, ClusterView, ColumnView, DataView, Distribution, PodLog, PodTerminal, PodView, Query, RowPair,
+    RowPick, RowsView, TableCounts, WorkloadView,
 };
 pub use crate::progress::{LogLevel, PartProgress};
 

@@ -1,7 +1,8 @@
 //! Answers from the databases themselves: the run's frozen snapshot on one side, the target on the other.
 
+use super::cluster::{self, Follower};
 use super::sides::{Mapped, Sides, failed};
-use super::{DataView, Inspect, Query, column, rows, tables};
+use super::{DataView, Inspect, PodTerminal, Query, column, rows, tables};
 use crate::action::Context;
 use crate::evidence::Outcome;
 use crate::runbook::Settings;
@@ -12,10 +13,12 @@ use tokio::runtime::Handle;
 
 /// The port as `commands` hands it to the driver. Each query has a read-only session of its own that gives up after a few
 /// seconds, and a thread of its own for the source; nothing is kept open between two queries.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct DatabaseInspect {
     /// How the tables were paired last, for as long as snapshot and options are the same.
     mapped: Mutex<Option<Arc<Mapped>>>,
+    /// The log of a pod that is being looked at.
+    follower: Follower,
 }
 
 impl DatabaseInspect {
@@ -45,6 +48,10 @@ impl DatabaseInspect {
 impl Inspect for DatabaseInspect {
     async fn answer(&self, context: &Context, query: &Query, view: &mut DataView) {
         view.error = None;
+        if let Query::Cluster { log } = query {
+            view.cluster = Some(Arc::new(cluster::look(context, log.as_ref(), &self.follower).await));
+            return;
+        }
         let sides = match self.sides(context).await {
             Ok(sides) => sides,
             Err(error) => return give_up(query, view, error),
@@ -53,14 +60,19 @@ impl Inspect for DatabaseInspect {
             give_up(query, view, error);
         }
     }
+
+    async fn terminal(&self, context: &Context, size: (u16, u16)) -> Result<PodTerminal, String> {
+        cluster::psql(context, size).await
+    }
 }
 
 /// What was read before may not be true any more, and nobody is to take it for what stands there now.
 fn give_up(query: &Query, view: &mut DataView, error: String) {
     *view = match query {
-        Query::Tables => DataView::default(),
+        Query::Tables => DataView { cluster: view.cluster.take(), ..DataView::default() },
         Query::Rows { .. } => DataView { rows: None, ..std::mem::take(view) },
         Query::Column { .. } => DataView { column: None, ..std::mem::take(view) },
+        Query::Cluster { .. } => std::mem::take(view),
     };
     view.error = Some(error);
 }
@@ -101,7 +113,7 @@ enum Answer {
 
 async fn answer(sides: &Sides, context: &Context, query: &Query) -> Result<Answer, String> {
     match query {
-        Query::Tables => tables::answer(sides, context).await.map(Answer::Tables),
+        Query::Tables | Query::Cluster { .. } => tables::answer(sides, context).await.map(Answer::Tables),
         Query::Rows { table, pick, limit } => rows::answer(sides, context, table, pick, *limit).await.map(Answer::Rows),
         Query::Column { table, column } => column::answer(sides, table, column).await.map(Answer::Column),
     }

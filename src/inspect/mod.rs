@@ -1,6 +1,7 @@
 //! Answers what the screen asks of the databases. Read-only, and never in the way of a run: it has sessions of its own.
 
 mod bucket;
+mod cluster;
 mod column;
 mod database;
 mod risk;
@@ -20,6 +21,25 @@ pub trait Inspect: Send + Sync {
     /// Answers `query` into `view`, leaving alone what the query does not ask about. Never fails: what went wrong goes into
     /// [`DataView::error`].
     async fn answer(&self, context: &crate::action::Context, query: &Query, view: &mut DataView);
+
+    /// Opens psql in the run's test pod, in a terminal of so many columns and rows. Credentials stay in the pod.
+    ///
+    /// # Errors
+    /// Why it cannot be opened, in words for the operator.
+    async fn terminal(&self, _context: &crate::action::Context, _size: (u16, u16)) -> Result<PodTerminal, String> {
+        Err("there is no pod to open a terminal in".to_owned())
+    }
+}
+
+/// A program in a pod that has the operator's terminal: what it writes is read from the stream, keys are written to it.
+#[derive(Debug)]
+pub struct PodTerminal {
+    /// What it is: `psql in pod cutover-…`.
+    pub label: String,
+    /// Its input and output. Ends with the program.
+    pub stream: tokio::io::DuplexStream,
+    /// Takes the size, in columns and rows, whenever it changes.
+    pub sizes: tokio::sync::mpsc::Sender<(u16, u16)>,
 }
 
 /// What the screen wants to see of the databases; answered into the snapshot, never changes anything.
@@ -36,6 +56,11 @@ pub enum Query {
         pick: RowPick,
         /// At most this many.
         limit: usize,
+    },
+    /// The cluster as it stands now.
+    Cluster {
+        /// Pod and container whose log is to be followed.
+        log: Option<(String, String)>,
     },
     /// The distribution of a column on both sides.
     Column {
@@ -70,6 +95,9 @@ pub struct DataView {
     pub rows: Option<RowsView>,
     /// The column whose distribution is shown.
     pub column: Option<ColumnView>,
+    /// The cluster as it was last seen; told as part of the snapshot.
+    #[serde(skip)]
+    pub cluster: Option<std::sync::Arc<ClusterView>>,
     /// Why the last query could not be answered.
     pub error: Option<String>,
 }
@@ -119,6 +147,8 @@ pub struct PodView {
     pub ready: u32,
     /// Containers in all.
     pub containers: u32,
+    /// What they are called.
+    pub container_names: Vec<String>,
     /// Restarts of all containers.
     pub restarts: u32,
     /// Where it runs.

@@ -8,6 +8,7 @@ mod clipboard;
 mod dialog;
 mod format;
 mod guard;
+mod hand_over;
 mod hits;
 mod keymap;
 mod preferences;

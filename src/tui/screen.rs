@@ -6,7 +6,7 @@ use crate::engine::Handle;
 use crate::engine::command::Command;
 use crate::engine::recording::Recording;
 use crate::engine::runs::{RunDir, RunsError};
-use crate::engine::snapshot::{Helm, Snapshot};
+use crate::engine::snapshot::{Helm, PodTerminal, Snapshot};
 use crossterm::event::{Event, EventStream};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use crossterm::{execute, queue};
@@ -50,6 +50,8 @@ pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<Output>>,
     events: Option<EventStream>,
     signals: Signals,
+    /// psql in the test pod, being opened.
+    opening: Option<tokio::task::JoinHandle<Result<PodTerminal, String>>>,
     drawn: Instant,
     dirty: bool,
     /// Whether the engine is known to have ended.
@@ -70,6 +72,7 @@ struct Signals {
 /// What the loop woke up for.
 enum Woken {
     Event(Event),
+    Terminal(Result<PodTerminal, String>),
     Snapshot,
     EngineGone,
     End,
@@ -97,6 +100,7 @@ impl Screen {
             terminal,
             events,
             signals,
+            opening: None,
             drawn,
             dirty: true,
             gone: false,
@@ -118,6 +122,7 @@ impl Screen {
                         return Ok(left);
                     }
                 }
+                Woken::Terminal(opened) => self.hand_over(opened).await?,
                 Woken::Snapshot => self.newest(),
                 Woken::EngineGone => self.engine_gone().await,
                 Woken::End => return Ok(self.stop()),
@@ -149,6 +154,12 @@ impl Screen {
                 None => std::future::pending().await,
             }
         };
+        let opened = async {
+            match &mut self.opening {
+                Some(task) => task.await.unwrap_or_else(|error| Err(error.to_string())),
+                None => std::future::pending().await,
+            }
+        };
         let Signals { terminate, hang_up, interrupt, go_on } = &mut self.signals;
         tokio::select! {
             biased;
@@ -160,6 +171,10 @@ impl Screen {
                 Some(Ok(event)) => Woken::Event(event),
                 Some(Err(_)) | None => Woken::End,
             },
+            opened = opened => {
+                self.opening = None;
+                Woken::Terminal(opened)
+            }
             changed = self.snapshots.changed(), if !gone => {
                 if changed.is_ok() { Woken::Snapshot } else { Woken::EngineGone }
             }
@@ -203,6 +218,9 @@ impl Screen {
     }
 
     fn tick(&mut self) {
+        if let Some(query) = self.app.cluster_query() {
+            self.handle.ask(query);
+        }
         self.app.tick(Timestamp::now());
         self.dirty = true;
     }
@@ -235,6 +253,7 @@ impl Screen {
                 }
                 Intent::Redraw => self.clear()?,
                 Intent::Suspend => self.suspend().await?,
+                Intent::Psql => self.open_psql(),
                 Intent::Replay => self.read_journal(),
                 Intent::TakeHelm => self.handle.take_helm(),
                 Intent::TakeOver => return Ok(Some(Left::TakeOver)),
@@ -280,6 +299,39 @@ impl Screen {
             let _ = timeout(STOPS_WITHIN, self.signals.go_on.recv()).await;
         }
         self.take_again()
+    }
+
+    /// Asks for psql in the test pod; the screen goes on until it is there.
+    fn open_psql(&mut self) {
+        let (handle, size) = (self.handle.clone(), crossterm::terminal::size().unwrap_or((80, 24)));
+        self.app.tell("psql is being opened …");
+        self.opening = Some(tokio::spawn(async move { handle.terminal(size).await }));
+    }
+
+    /// Gives the terminal to psql until it ends; why it could not be opened is said on the screen.
+    async fn hand_over(&mut self, opened: Result<PodTerminal, String>) -> Result<(), TuiError> {
+        self.dirty = true;
+        let terminal = match opened {
+            Ok(terminal) => terminal,
+            Err(why) => {
+                self.app.tell(&format!("psql: {why}"));
+                return Ok(());
+            }
+        };
+        self.events = None;
+        super::restore_terminal();
+        crossterm::terminal::enable_raw_mode().map_err(|error| TuiError::Io("handing it over", error))?;
+        let ended = tokio::select! {
+            ended = super::hand_over::hand_over(terminal) => ended,
+            _ = self.signals.terminate.recv() => Ok(()),
+            _ = self.signals.hang_up.recv() => Ok(()),
+        };
+        self.take_again()?;
+        self.app.tell(&match ended {
+            Ok(()) => "psql has ended".to_owned(),
+            Err(error) => format!("psql: {error}"),
+        });
+        Ok(())
     }
 
     /// Takes the terminal again after somebody else had it.

@@ -2,11 +2,13 @@
 
 mod catalog;
 mod files;
+mod pod;
 
 use super::job::Load;
 use super::marker::{self, Mark};
 use super::process::{self, Plan};
 use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen, sql};
+use crate::connect::kubernetes::{Permission, names};
 use crate::evidence::{Evidence, Finding, LevelComparison, PlanReport};
 use crate::figures;
 use crate::runbook::settings;
@@ -52,9 +54,18 @@ const STEADY_WITHOUT_LEVEL: u32 = 15;
 impl Action for GenerateSchema {
     fn describe(&self, context: &Context) -> Description {
         let target = context.target.label();
-        let effects = match &self.0.command {
-            Some(command) => vec![format!("runs `{command}` until its migrations are through, then ends it")],
-            None => self.0.sql.iter().map(|file| format!("runs {}", file.display())).collect(),
+        let effects = match (&self.0.command, &self.0.pod) {
+            (Some(command), _) => vec![format!("runs `{command}` until its migrations are through, then ends it")],
+            (None, Some(pod)) => vec![
+                format!(
+                    "starts pod {} like those of {}, with {} set",
+                    names::object(&context.run, &context.step.id.0),
+                    pod.workload.as_deref().or(pod.image.as_deref()).unwrap_or("nothing"),
+                    pod.env.keys().chain(pod.from.keys()).cloned().collect::<Vec<_>>().join(", ")
+                ),
+                "removes it when the migrations are through".to_owned(),
+            ],
+            (None, None) => self.0.sql.iter().map(|file| format!("runs {}", file.display())).collect(),
         };
         Description {
             does: format!("Makes the application's schema in {target}, up to the source's migration level."),
@@ -70,10 +81,19 @@ impl Action for GenerateSchema {
         if let Some(command) = &self.0.command {
             return vec![process::check(&name, command).await];
         }
+        if let Some(settings) = &self.0.pod {
+            return vec![pod::check(context, settings).await];
+        }
         vec![match files::rehearse(&self.0.sql) {
             Ok(()) => failure::passed(name, figures::counted(self.0.sql.len() as u64, "SQL file")),
             Err(reason) => failure::bad(name, reason, "correct the path or the file"),
         }]
+    }
+
+    fn permissions(&self, context: &Context) -> Vec<Permission> {
+        let mut wanted = super::source::permissions(context);
+        wanted.extend(self.0.pod.iter().flat_map(|settings| pod::permissions(context, settings)));
+        wanted
     }
 
     async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
@@ -118,6 +138,9 @@ impl Action for GenerateSchema {
         left: Option<&Value>,
     ) -> Result<Outcome, ActionError> {
         let before: Before = checkpoint.read()?;
+        if self.0.pod.is_some() {
+            pod::remove(context).await?;
+        }
         let client = context.session().await?;
         let now = catalog::objects(&client).await?;
         let left = left.map(failure::read::<Left>).transpose()?;
@@ -151,7 +174,7 @@ impl GenerateSchema {
     /// Whether there is nothing to make.
     fn stands(&self, context: &Context, standing: &Standing) -> bool {
         let accepted = context.runbook.transfer.accept_levels;
-        let nothing_to_run = self.0.command.is_none() && self.0.sql.is_empty();
+        let nothing_to_run = self.0.command.is_none() && self.0.pod.is_none() && self.0.sql.is_empty();
         match &standing.level {
             Some(level) => level.equal || accepted || nothing_to_run,
             None => standing.tables > 0 && nothing_to_run,
@@ -167,6 +190,9 @@ impl GenerateSchema {
     ) -> Result<(), ActionError> {
         if let Some(command) = &self.0.command {
             return self.run_until_complete(context, command, client, load).await;
+        }
+        if let Some(settings) = &self.0.pod {
+            return self.pod_until_complete(context, settings, client, load).await;
         }
         if self.0.sql.is_empty() {
             return Err(ActionError::refused(format!(
@@ -196,7 +222,22 @@ impl GenerateSchema {
     ) -> Result<(), ActionError> {
         let plan = Plan { command, env: &self.0.env, with_target: true, lasting: false };
         let mut running = process::start(context, &plan).await?;
-        let watched = context.or_stopped("making the schema", self.watch(context, &mut running, client, load)).await;
+        let timeout = self.timeout();
+        let watched = async {
+            let mut steady = Steady::default();
+            let begun = Instant::now();
+            loop {
+                if let Some(status) = running.try_ended() {
+                    return Ok(Some(status));
+                }
+                if self.look(context, client, load, &mut steady, "").await {
+                    return Ok(None);
+                }
+                out_of_time(begun, timeout)?;
+                tokio::time::sleep(BETWEEN).await;
+            }
+        };
+        let watched = context.or_stopped("making the schema", watched).await;
         context.progress.waiting("");
         match watched {
             Ok(Some(status)) if !status.success() => {
@@ -215,42 +256,75 @@ impl GenerateSchema {
         }
     }
 
-    /// Until it ends by itself, or the schema is complete and stands still.
-    async fn watch(
+    /// The same with a pod. It is removed however it ends; a kill leaves it at work, and the next try or the undo finds it.
+    async fn pod_until_complete(
         &self,
         context: &Context,
-        running: &mut process::Running,
+        settings: &settings::SchemaPod,
         client: &Client,
         load: &Load,
-    ) -> Result<Option<std::process::ExitStatus>, ActionError> {
-        let timeout = Duration::from_secs(self.0.timeout_seconds.unwrap_or(TIMEOUT));
-        let begun = Instant::now();
-        let (mut steady, mut objects) = (0, 0);
-        loop {
-            if let Some(status) = running.try_ended() {
-                return Ok(Some(status));
-            }
-            // The application may be in the middle of a change: then this look does not count.
-            if let Ok(standing) = self.standing(context, client, load).await {
-                let level = standing.level.as_ref();
-                let still = standing.objects == objects && standing.tables > 0 && level.is_none_or(|level| level.equal);
-                steady = if still { steady + 1 } else { 0 };
-                objects = standing.objects;
-                let words = level.map_or_else(|| figures::counted(standing.tables as u64, "table"), words);
-                context.progress.waiting(format!("the application's migrations: {words}"));
-                if steady >= if level.is_some() { STEADY } else { STEADY_WITHOUT_LEVEL } {
-                    return Ok(None);
+    ) -> Result<(), ActionError> {
+        let running = pod::start(context, settings, self.timeout()).await?;
+        let watched = async {
+            let mut steady = Steady::default();
+            let begun = Instant::now();
+            loop {
+                match running.try_ended().await? {
+                    Some(Ok(())) => return Ok(()),
+                    Some(Err(why)) => {
+                        let said = running.last_lines(context).await;
+                        return Err(ActionError::failed(format!("making the schema: {why}{said}")));
+                    }
+                    None => {}
                 }
+                let words = running.words().await;
+                if self.look(context, client, load, &mut steady, &words).await {
+                    return Ok(());
+                }
+                out_of_time(begun, self.timeout())?;
+                tokio::time::sleep(BETWEEN).await;
             }
-            if begun.elapsed() > timeout {
-                return Err(ActionError::failed(format!(
-                    "the schema was not complete after {} s; look at what the command said above, or raise timeout_seconds",
-                    timeout.as_secs()
-                )));
-            }
-            tokio::time::sleep(BETWEEN).await;
-        }
+        };
+        let watched = context.or_stopped("making the schema", watched).await;
+        context.progress.waiting("");
+        let removed = running.end(context).await;
+        watched.and(removed)
     }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.0.timeout_seconds.unwrap_or(TIMEOUT))
+    }
+
+    /// Looks once; whether the schema is complete and stands still. The application may be in the middle of a change: then the look
+    /// does not count.
+    async fn look(&self, context: &Context, client: &Client, load: &Load, steady: &mut Steady, maker: &str) -> bool {
+        let Ok(standing) = self.standing(context, client, load).await else { return false };
+        let level = standing.level.as_ref();
+        let still = standing.objects == steady.objects && standing.tables > 0 && level.is_none_or(|level| level.equal);
+        steady.looks = if still { steady.looks + 1 } else { 0 };
+        steady.objects = standing.objects;
+        let words = level.map_or_else(|| figures::counted(standing.tables as u64, "table"), words);
+        let maker = if maker.is_empty() { String::new() } else { format!(" ({maker})") };
+        context.progress.waiting(format!("the application's migrations: {words}{maker}"));
+        steady.looks >= if level.is_some() { STEADY } else { STEADY_WITHOUT_LEVEL }
+    }
+}
+
+/// How long nothing has changed.
+#[derive(Default)]
+struct Steady {
+    looks: u32,
+    objects: usize,
+}
+
+fn out_of_time(begun: Instant, timeout: Duration) -> Result<(), ActionError> {
+    if begun.elapsed() <= timeout {
+        return Ok(());
+    }
+    Err(ActionError::failed(format!(
+        "the schema was not complete after {} s; look at what the application said above, or raise timeout_seconds",
+        timeout.as_secs()
+    )))
 }
 
 fn words(level: &LevelComparison) -> String {

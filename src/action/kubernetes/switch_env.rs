@@ -101,10 +101,15 @@ impl Part for SwitchEnv {
         all.retain(|variable| !self.0.unset.iter().any(|name| variable["name"] == name.as_str()));
         let set = self.0.set.iter().map(|(name, value)| json!({ "name": name, "value": value }));
         let from = self.0.from.iter().map(|(name, from)| json!({ "name": name, "valueFrom": reference(from) }));
-        for variable in set.chain(from) {
+        // What a value names as $(NAME) has to stand before it.
+        for variable in from.chain(set) {
+            let refers = variable["value"].as_str().is_some_and(|value| value.contains("$("));
             match all.iter_mut().find(|known| known["name"] == variable["name"]) {
-                Some(known) => *known = variable,
-                None => all.push(variable),
+                Some(known) if !refers => *known = variable,
+                _ => {
+                    all.retain(|known| known["name"] != variable["name"]);
+                    all.push(variable);
+                }
             }
         }
         Ok(if all.is_empty() { Value::Null } else { Value::Array(all) })
@@ -216,7 +221,7 @@ mod tests {
             .iter()
             .map(|variable| variable["name"].clone())
             .collect();
-        assert_eq!(names, ["TYPE", "KEPT", "NEW", "PASSWORD"]);
+        assert_eq!(names, ["TYPE", "KEPT", "PASSWORD", "NEW"]);
     }
 
     #[test]

@@ -2,21 +2,19 @@
 
 use super::super::failure::{bad, passed};
 use super::super::{Context, failure};
-use crate::connect::sqlite;
 use crate::evidence::Finding;
 use crate::figures;
 use std::os::unix::fs::PermissionsExt as _;
 
 /// Room for the copies, and a directory that nobody else reads.
-pub(super) fn check(context: &Context) -> Vec<Finding> {
-    vec![space(context), private(context)]
+pub(super) fn check(context: &Context, bytes: u64) -> Vec<Finding> {
+    vec![space(context, 2 * bytes), private(context)]
 }
 
 /// The snapshot and the copy that is only looked at may stand side by side.
-fn space(context: &Context) -> Finding {
+fn space(context: &Context, needed: u64) -> Finding {
     let name = "room for the snapshot";
     let directory = context.run_dir.display();
-    let needed = sqlite::fingerprint(&context.runbook.source.sqlite).map_or(0, |fingerprint| 2 * fingerprint.bytes());
     match nix::sys::statvfs::statvfs(&context.run_dir) {
         Err(error) => failure::unknown(
             name,

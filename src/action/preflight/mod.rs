@@ -19,7 +19,7 @@ impl Action for Preflight {
         Description {
             does: "Asks everything now that could fail later.".to_owned(),
             effects: vec![
-                format!("reads {} by a copy of it", context.runbook.source.sqlite.display()),
+                format!("reads {} by a copy of it", context.runbook.source.label()),
                 format!("asks {} about version, rights, locks and poolers", context.target.label()),
                 "asks every later step for what it needs".to_owned(),
             ],
@@ -62,10 +62,10 @@ impl Action for Preflight {
 
 async fn all(context: &Context) -> Vec<Finding> {
     context.progress.waiting("the source");
-    let mut findings = source::check(context).await;
+    let (mut findings, bytes) = source::check(context).await;
     context.progress.waiting("the target");
-    findings.extend(target::check(context).await);
-    findings.extend(host::check(context));
+    findings.extend(target::check(context, bytes).await);
+    findings.extend(host::check(context, bytes));
     for step in context.runbook.steps.iter().filter(|step| step.id != context.step.id) {
         context.progress.waiting(format!("what {} needs", step.id));
         findings.extend(Registry.for_step(step).check(&context.for_step(step)).await);

@@ -1,24 +1,31 @@
 //! Questions about the SQLite side.
 
 use super::super::failure::{bad, passed};
-use super::super::{Context, frozen};
-use crate::connect::sqlite;
+use super::super::{ActionError, Context, frozen};
+use crate::connect::sqlite::Fingerprint;
 use crate::evidence::Finding;
 use crate::figures;
 
-/// Readable, whole, in which journal mode, in whose hands.
-pub(super) async fn check(context: &Context) -> Vec<Finding> {
-    let source = &context.runbook.source.sqlite;
-    let fingerprint = match sqlite::fingerprint(source) {
-        Ok(fingerprint) => fingerprint,
-        Err(error) => return vec![bad("source readable", error.to_string(), "")],
+/// Readable, whole, in which journal mode, in whose hands; and how many bytes it has.
+pub(super) async fn check(context: &Context) -> (Vec<Finding>, u64) {
+    let looked = async {
+        let site = context.source().await?;
+        let fingerprint = site.fingerprint().await?;
+        Ok::<_, ActionError>((site, fingerprint))
+    };
+    let (site, fingerprint) = match looked.await {
+        Ok(found) => found,
+        Err(error) => return (vec![bad("source readable", error.message, "")], 0),
     };
     let size = figures::bytes(fingerprint.bytes());
-    let link = if fingerprint.path == *source { String::new() } else { format!(", behind {}", source.display()) };
+    let source = &context.runbook.source.sqlite;
+    let behind = fingerprint.path != *source && !site.is_in_pod();
+    let link = if behind { format!(", behind {}", source.display()) } else { String::new() };
+    let name = if behind { fingerprint.path.display().to_string() } else { site.name() };
     let mut findings = vec![
-        passed("source readable", format!("{} has {size}{link}", fingerprint.path.display())),
+        passed("source readable", format!("{name} has {size}{link}")),
         passed("source's journal", journal(&fingerprint)),
-        passed("source open for writing", sqlite::holders(source).words()),
+        passed("source open for writing", site.holders().await.words()),
     ];
     findings.push(match frozen::look(context).await {
         Ok(record) if record.odd.is_empty() => {
@@ -30,10 +37,10 @@ pub(super) async fn check(context: &Context) -> Vec<Finding> {
         }
         Err(error) => bad("source whole", error.message, ""),
     });
-    findings
+    (findings, fingerprint.bytes())
 }
 
-fn journal(fingerprint: &sqlite::Fingerprint) -> String {
+fn journal(fingerprint: &Fingerprint) -> String {
     let bytes = |suffix: &str| fingerprint.marks.get(suffix).map(|mark| figures::bytes(mark.bytes));
     match (bytes("-wal"), bytes("-journal")) {
         (Some(wal), _) => format!("write-ahead log with {wal}, taken along"),

@@ -3,7 +3,6 @@
 use super::super::failure::{bad, passed, put_off, sql_reason, unknown};
 use super::super::{Context, frozen, job::Load};
 use crate::connect::postgres::{TlsMode, is_pooled};
-use crate::connect::sqlite;
 use crate::evidence::{Finding, LevelComparison};
 use crate::figures;
 use crate::runbook::Settings;
@@ -14,18 +13,18 @@ use tokio_postgres::Client;
 const OLDEST: i32 = 120_000;
 
 /// Reachable, recent, writable, with the rights that the later steps need, and nobody in the way.
-pub(super) async fn check(context: &Context) -> Vec<Finding> {
+pub(super) async fn check(context: &Context, bytes: u64) -> Vec<Finding> {
     let client = match context.session().await {
         Ok(client) => client,
         Err(error) => return vec![bad("target reachable", error.message, "")],
     };
-    match questions(context, &client).await {
+    match questions(context, &client, bytes).await {
         Ok(findings) => findings,
         Err(error) => vec![bad("target reachable", sql_reason(&error), "")],
     }
 }
 
-async fn questions(context: &Context, client: &Client) -> Result<Vec<Finding>, tokio_postgres::Error> {
+async fn questions(context: &Context, client: &Client, bytes: u64) -> Result<Vec<Finding>, tokio_postgres::Error> {
     let mut findings = vec![passed("target reachable", context.target.label()), tls(context, client).await?];
     findings.extend(server(client).await?);
     findings.push(pooler(context, client).await);
@@ -40,7 +39,7 @@ async fn questions(context: &Context, client: &Client) -> Result<Vec<Finding>, t
             findings.extend(levels(context).await);
         }
     }
-    findings.push(space(context));
+    findings.push(space(bytes));
     Ok(findings)
 }
 
@@ -244,8 +243,7 @@ fn level(context: &Context, levels: &LevelComparison, makes: Option<&crate::runb
 }
 
 /// Rows, their indexes and the write-ahead log; what is free there, SQL does not know.
-fn space(context: &Context) -> Finding {
-    let bytes = sqlite::fingerprint(&context.runbook.source.sqlite).map_or(0, |fingerprint| fingerprint.bytes());
+fn space(bytes: u64) -> Finding {
     unknown(
         "room on the server",
         format!("needs about {} for rows, indexes and the write-ahead log", figures::bytes(bytes.saturating_mul(3))),

@@ -103,6 +103,11 @@ async fn pass_on(mut wishes: mpsc::UnboundedReceiver<Wishes>, mut writer: OwnedW
             Wishes::Command(command) => Asked::Command(command),
             Wishes::Query(query) => Asked::Query(query),
             Wishes::Helm => Asked::Helm,
+            Wishes::Terminal(_, answer) => {
+                // A terminal does not travel between processes; one that has given up waiting needs no answer.
+                let _ = answer.send(Err("open it in the terminal that drives the run".to_owned()));
+                continue;
+            }
         };
         if send(&mut writer, &asked).await.is_err() {
             return; // the reader's end says what has become of the run

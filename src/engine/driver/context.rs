@@ -5,7 +5,7 @@ use crate::connect::kubernetes::Cluster;
 use crate::connect::postgres::Address;
 use crate::engine::fold::Fold;
 use crate::engine::runs::RunDir;
-use crate::inspect::Inspect;
+use crate::inspect::{ClusterView, Inspect};
 use crate::progress::{Control, ProgressSink};
 use crate::runbook::{Document, Outputs, Problems, Runbook, StepId, TargetFacts, Values};
 use std::collections::BTreeMap;
@@ -111,6 +111,13 @@ impl Workshop {
             control,
         };
         Ok(Some(Bench { action: self.actions.for_step(&context.step), context }))
+    }
+
+    /// The cluster before anybody has looked at it.
+    pub(super) fn unseen_cluster(&self) -> Option<Arc<ClusterView>> {
+        let place = self.cluster.as_ref()?.place();
+        let (context, namespace) = (place.context.clone(), place.namespace.clone());
+        Some(Arc::new(ClusterView { context, namespace, ..ClusterView::default() }))
     }
 
     /// As [`Workshop::bench`], where nobody listens: for descriptions and queries.

@@ -96,6 +96,9 @@ impl Driver {
                 }
                 self.inquire();
             }
+            Input::Wish(Some(Wishes::Terminal(size, answer))) => {
+                super::work::open_terminal(&self.workshop, &self.fold, size, answer);
+            }
             Input::Wish(Some(Wishes::Helm)) => {} // whoever holds the handle answers already
             Input::Wish(None) => self.obey(&Command::Quit), // nobody is left who could say anything
             Input::Report(report) => self.report(report).await?,
@@ -280,6 +283,7 @@ impl Driver {
             }
         }
         snapshot.data = self.data.clone();
+        snapshot.cluster = self.data.cluster.clone().or_else(|| self.workshop.unseen_cluster());
         snapshot.refusal.clone_from(&self.refusal);
         snapshot.run_dir.clone_from(&self.run_dir);
         self.snapshots.send_replace(Arc::new(snapshot));

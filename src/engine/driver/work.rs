@@ -5,11 +5,11 @@ use crate::action::ActionError;
 use crate::engine::command::LateWrites;
 use crate::engine::effect::Wanted;
 use crate::engine::fold::Fold;
-use crate::engine::snapshot::{DataView, Query};
+use crate::engine::snapshot::{DataView, PodTerminal, Query};
 use crate::evidence::{Checkpoint, FailureKind, Outcome};
 use crate::progress::{Control, ProgressSink, Report, Wish};
 use crate::runbook::{Problems, StepId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
@@ -176,4 +176,28 @@ impl Inquiry {
         });
         Ok(Self { task })
     }
+}
+
+/// Opens psql in the test pod beside the run's work, and answers when it is there.
+pub(super) fn open_terminal(
+    workshop: &Workshop,
+    fold: &Fold,
+    size: (u16, u16),
+    answer: oneshot::Sender<Result<PodTerminal, String>>,
+) {
+    let bench = fold.run().steps().last().map(|step| workshop.silent_bench(fold, &step.id));
+    let context = match bench {
+        Some(Ok(Some(bench))) => Ok(bench.context),
+        Some(Err(problems)) => Err(problems.to_string()),
+        Some(Ok(None)) | None => Err("the runbook cannot be filled in far enough".to_owned()),
+    };
+    let inspect = workshop.inspect.clone();
+    tokio::spawn(async move {
+        let opened = match context {
+            Ok(context) => inspect.terminal(&context, size).await,
+            Err(why) => Err(why),
+        };
+        // A terminal that is gone meanwhile needs no answer.
+        let _ = answer.send(opened);
+    });
 }

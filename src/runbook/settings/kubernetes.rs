@@ -246,3 +246,37 @@ pub struct ConfigValue {
     /// The key within the section. Without it the whole file or key is the value.
     pub name: Option<String>,
 }
+
+/// A pod in which the application makes its schema: the pod of `workload`, with its configuration and without its data, or a bare
+/// one of `image`. Its environment leads to the new database; the password comes from the Secret.
+///
+/// ```yaml
+/// pod:
+///   workload: deployment/grafana
+///   env: {GF_DATABASE_TYPE: postgres, GF_DATABASE_HOST: "db:5432"}
+///   from: {GF_DATABASE_PASSWORD: {secret: grafana-postgres, key: password}}
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchemaPod {
+    /// `deployment/NAME` or `statefulset/NAME`, whose pods it is like.
+    pub workload: Option<String>,
+    /// The container of `workload`; the first when absent.
+    pub container: Option<String>,
+    /// Its image, where it is not the workload's.
+    pub image: Option<String>,
+    /// Its command, where it is not the workload's or the image's: `[python, manage.py, migrate]`.
+    pub command: Vec<String>,
+    /// Its arguments, where they are not the workload's or the image's.
+    pub args: Vec<String>,
+    /// Variable to value. Never a password.
+    pub env: BTreeMap<String, String>,
+    /// Variable to where its value comes from.
+    pub from: BTreeMap<String, ValueFrom>,
+    /// Variables of the workload to leave out.
+    pub unset: Vec<String>,
+    /// Labels beside those that say whose pod it is: what network policies ask for.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}

@@ -6,8 +6,8 @@ mod kubernetes;
 mod pod;
 
 pub use kubernetes::{
-    Apply, Cleanup, ConfigValue, Helm, Inside, Job, ResumeSync, Same, Scale, Sync, SyncController, ValueFrom,
-    WorkloadEnv,
+    Apply, Cleanup, ConfigValue, Helm, Inside, Job, ResumeSync, Same, Scale, SchemaPod, Sync, SyncController,
+    ValueFrom, WorkloadEnv,
 };
 pub use pod::{TestPod, Toleration};
 
@@ -79,7 +79,7 @@ pub enum Settings {
 #[serde(deny_unknown_fields, default)]
 pub struct Preflight {}
 
-/// Either `command` or `sql`.
+/// One of `command`, `sql`, and on Kubernetes `pod`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GenerateSchema {
@@ -88,6 +88,8 @@ pub struct GenerateSchema {
     pub command: Option<String>,
     /// SQL files, in order. psql's `\restrict`, `\unrestrict` and `COPY … FROM stdin` sections are understood.
     pub sql: Vec<PathBuf>,
+    /// On Kubernetes: a fresh instance of the application in a pod of its own, removed when the schema is complete.
+    pub pod: Option<SchemaPod>,
     /// Variables for the command.
     pub env: BTreeMap<String, Hidden>,
     /// How long the migration level may take to reach the source's.

@@ -35,6 +35,8 @@ impl App {
             {
                 self.why_no_query()
             }
+            Act::Psql if self.why_no_query().is_some() => self.why_no_query(),
+            Act::Container if !self.cluster.inside => Some("open a pod's log first (enter)"),
             Act::PauseResume => self.why_not_pause(),
             Act::Decide if self.question().is_none() => Some("the run does not wait for a decision"),
             Act::Retry => self.why_not_retry(),

@@ -3,6 +3,7 @@
 
 mod allowed;
 mod ask;
+mod cluster;
 mod data;
 mod figures;
 mod keys;
@@ -14,6 +15,7 @@ mod rates;
 mod replay;
 
 pub(super) use ask::{failure_words, policy_name, unit_words};
+pub(super) use cluster::ClusterState;
 pub(super) use data::{DataFocus, DataState};
 pub(super) use figures::{Figures, Totals, is_busy};
 pub(super) use palette::{Offer, PaletteState};
@@ -49,6 +51,8 @@ pub enum Intent {
     Redraw,
     /// Give the terminal to the shell until `fg`.
     Suspend,
+    /// Give the terminal to psql in the test pod until it ends.
+    Psql,
     /// Ask to answer the run's questions.
     TakeHelm,
     /// Leave the screen, to take the run up in this process.
@@ -138,13 +142,6 @@ pub(super) struct RunViewState {
     pub scroll: usize,
     /// Whether the summary of the ended run is shown.
     pub summary: bool,
-}
-
-/// What the Cluster view remembers.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ClusterState {
-    /// How far it is scrolled.
-    pub scroll: usize,
 }
 
 /// What the log remembers, here and under the steps.
@@ -319,6 +316,9 @@ impl App {
     #[must_use]
     pub fn wants_clock(&self) -> bool {
         let service_down = self.snapshot.down_since.is_some() && self.snapshot.up_since.is_none();
+        if self.cluster_query().is_some() {
+            return true;
+        }
         let still = self.snapshot.ended.is_some() || self.snapshot.helm == Helm::Past;
         !still && (service_down || !matches!(self.snapshot.state, RunState::Ready | RunState::Paused))
     }
@@ -335,7 +335,7 @@ impl App {
         self.run.scroll = self.run.scroll.min(limits.detail);
         self.plan.scroll = self.plan.scroll.min(limits.plan);
         self.log.back = self.log.back.min(limits.log);
-        self.cluster.scroll = self.cluster.scroll.min(limits.cluster);
+        self.cluster.back = self.cluster.back.min(limits.cluster);
         match &mut self.overlay {
             Some(Overlay::Help { scroll }) => *scroll = (*scroll).min(limits.overlay),
             Some(Overlay::Dialog(dialog)) => dialog.scroll = dialog.scroll.min(limits.overlay),
@@ -357,6 +357,11 @@ impl App {
     /// Says something in the last line.
     pub fn say(&mut self, words: String) {
         self.note = Some(words);
+    }
+
+    /// Says something in the last line until the next key.
+    pub fn tell(&mut self, words: &str) {
+        self.note = Some(words.to_owned());
     }
 
     /// The view that is open.

@@ -35,7 +35,10 @@ impl App {
             Act::Summary => self.run.summary = !self.run.summary,
             Act::Wrap => self.log.wrap = !self.log.wrap,
             Act::Level => self.next_level(),
+            Act::Follow if self.view == View::Cluster => self.cluster.back = 0,
             Act::Follow => self.log.back = 0,
+            Act::Psql => return vec![Intent::Psql],
+            Act::Container => return self.next_container(),
             Act::Back if self.replay.is_some() => self.leave_replay(),
             Act::Left | Act::Back => self.go_out(act),
             Act::Redraw => return vec![Intent::Redraw],
@@ -120,7 +123,7 @@ impl App {
         if view == View::Data && may_ask && self.data.asked.is_none() && self.tables_are_stale() {
             return vec![Intent::Query(self.ask_tables())];
         }
-        Vec::new()
+        self.ask_cluster()
     }
 
     fn open(&mut self) -> Vec<Intent> {
@@ -157,6 +160,7 @@ impl App {
             View::Run => self.open_step(),
             View::Plan if self.plan_table().is_some() => self.plan.inside = true,
             View::Data => return self.go_into_data(),
+            View::Cluster => return self.go_into_cluster(),
             _ => {}
         }
         Vec::new()
@@ -200,6 +204,7 @@ impl App {
                 self.run.summary = false;
             }
             View::Plan => self.plan.inside = false,
+            View::Cluster => (self.cluster.inside, self.cluster.back) = (false, 0),
             View::Data if self.data.distribution => self.data.distribution = false,
             View::Data => {
                 self.data.focus = match self.data.focus {
@@ -300,7 +305,7 @@ impl App {
             }
             View::Plan => self.move_in_plan(by),
             View::Data => self.move_in_data(by),
-            View::Cluster => self.cluster.scroll = self.cluster.scroll.saturating_add_signed(by),
+            View::Cluster => self.move_in_cluster(by),
             View::Log => self.log = LogState { back: self.log.back.saturating_add_signed(-by), ..self.log.clone() },
         }
     }

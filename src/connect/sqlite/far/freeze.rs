@@ -139,7 +139,7 @@ impl Far<'_> {
     }
 
     async fn give_up(
-        &self,
+        &mut self,
         torn: Option<Fingerprint>,
         attempts: u32,
         took: Duration,
@@ -190,7 +190,7 @@ impl Far<'_> {
     }
 
     /// A file that cannot be read to its end may have been replaced or cut meanwhile.
-    async fn moved_or(&self, seen: &Seen, error: FreezeError) -> Result<Try, FreezeError> {
+    async fn moved_or(&mut self, seen: &Seen, error: FreezeError) -> Result<Try, FreezeError> {
         if !matches!(error, FreezeError::Far { .. }) {
             return Err(error);
         }

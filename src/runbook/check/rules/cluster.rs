@@ -9,8 +9,8 @@ impl Look<'_> {
     /// Every workload is written with its kind.
     pub(super) fn workloads(&mut self, step: &StepView<'_>) {
         let listed = step.setting("workloads").map(Node::items).unwrap_or_default();
-        let of_env = step.setting("env").and_then(|env| env.get("workload"));
-        for node in listed.iter().chain(of_env) {
+        let of = |setting: &str| step.setting(setting).and_then(|setting| setting.get("workload"));
+        for node in listed.iter().chain(of("env")).chain(of("pod")) {
             self.workload(node);
         }
         for probe in step.setting("same").map(Node::items).unwrap_or_default() {

@@ -101,7 +101,7 @@ impl Look<'_> {
 
     fn settings(&mut self, step: &StepView<'_>) {
         match step.action {
-            "generate-schema" => self.one_of(step, &["command", "sql"]),
+            "generate-schema" => self.one_of(step, &["command", "sql", "pod"]),
             "wait" => self.one_of(step, &["command", "query", "seconds"]),
             "quiesce" => self.quiesce(step),
             "start" => {

@@ -6,10 +6,10 @@ SHELL := /bin/sh
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench pictures needs postgres schema
+.PHONY: help demo test test-cluster check bench pictures needs postgres schema
 
 help:            ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: needs      ## A whole cutover to try: in the terminal, or as lines when there is none
 	@$(CARGO) build --release --quiet --locked
@@ -18,7 +18,11 @@ demo: needs      ## A whole cutover to try: in the terminal, or as lines when th
 
 test: needs      ## All tests, on real servers of their own
 	@assets/postgres/ensure.sh --fetch >/dev/null || echo "SKIPPED: the newest PostgreSQL could not be fetched; tests run on the system's only"
-	$(CARGO) test --locked --no-fail-fast $(ARGS)
+	@status=0; $(CARGO) test --locked --no-fail-fast $(ARGS) || status=$$?; \
+	CARGO="$(CARGO)" tests/cluster/test.sh || status=$$?; exit $$status
+
+test-cluster: needs ## The tests on a real Kubernetes of their own, or on that of CUTOVER_TEST_KUBECONFIG
+	@CARGO="$(CARGO)" tests/cluster/test.sh $(ARGS)
 
 check:           ## Formatting, lints, documentation, licences
 	$(CARGO) fmt --check

@@ -98,6 +98,9 @@ pub struct Plan {
     /// Parameters.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+    /// The context of the kubeconfig whose cluster the service runs on, instead of the runbook's; never the current one by itself.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// Text or JSON.
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -111,6 +114,9 @@ pub struct Run {
     /// Parameters.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+    /// The context of the kubeconfig whose cluster the service runs on, instead of the runbook's; never the current one by itself.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// Stop after this step.
     #[arg(long, value_name = "STEP")]
     pub until: Option<String>,
@@ -151,6 +157,9 @@ pub struct Drive {
 pub struct Resume {
     /// The run; the newest unfinished one when absent.
     pub run: Option<String>,
+    /// What the kubeconfig of this host calls the cluster, where that is not what it was called when the run began.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// How to drive it.
     #[command(flatten)]
     pub drive: Drive,
@@ -164,6 +173,9 @@ pub struct Rollback {
     /// Take back down to and including this step; to the start when absent.
     #[arg(long, value_name = "STEP")]
     pub to: Option<String>,
+    /// What the kubeconfig of this host calls the cluster, where that is not what it was called when the run began.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
     /// Lose what the application wrote to the target since the switch.
     #[arg(long, conflicts_with = "export_writes")]
     pub lose_writes: bool,

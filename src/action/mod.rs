@@ -36,6 +36,7 @@ mod truncate;
 mod verify;
 mod wait;
 
+pub use preflight::{enough, needs};
 pub use registry::Registry;
 pub use secrets::{MASK, Secrets};
 

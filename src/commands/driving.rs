@@ -1,10 +1,12 @@
 //! Drives a run with the screen or as lines: what `run`, `resume`, `rollback`, `copy`, `verify` and `demo` share.
 
+use super::cluster::Reached;
 use super::standalone::Sweep;
 use super::target::{Kept, private};
 use super::{Stop, config, detach, host};
 use crate::action::Registry;
 use crate::cli;
+use crate::connect::kubernetes::Cluster;
 use crate::connect::postgres::Address;
 use crate::engine::attach::{Door, Keeper};
 use crate::engine::runs::{RunDir, Runs};
@@ -33,6 +35,8 @@ pub(super) struct Order {
     pub address: Address,
     /// What is kept of the target's address.
     pub kept: Kept,
+    /// The cluster that the service runs on.
+    pub cluster: Option<Arc<Cluster>>,
     /// What the engine is told first.
     pub first: Command,
 }
@@ -75,11 +79,14 @@ pub(super) fn begin(
     runs: &Runs,
     name: &str,
     (document, values): (Document, Values),
-    (address, kept): (Address, Kept),
+    target: impl Into<Reached>,
 ) -> Result<Order, Stop> {
+    let reached = target.into();
     let dir = runs.create(name, jiff::Timestamp::now())?;
-    kept.write(dir.path())?;
-    Ok(Order { dir, new: true, document, values, address, kept, first: Command::Start })
+    reached.kept.write(dir.path())?;
+    let address = reached.address(dir.id());
+    let Reached { kept, cluster, .. } = reached;
+    Ok(Order { dir, new: true, document, values, address, kept, cluster, first: Command::Start })
 }
 
 /// Drives a run to its end; the exit code.
@@ -87,7 +94,8 @@ pub(super) fn begin(
 /// # Errors
 /// When it cannot be driven at all.
 pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
-    let Order { dir, new, document, values, address, kept, first } = order;
+    let Order { dir, new, document, values, address, kept, cluster, first } = order;
+    let place = cluster.as_ref().map(|cluster| cluster.place().to_string()).unwrap_or_default();
     let _log = trace(dir.path());
     let preferences = match config::read() {
         Ok(preferences) => preferences,
@@ -97,12 +105,13 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         yes: manner.yes,
         attended: manner.screen || manner.detached,
         until: manner.until.clone(),
-        production: host::is_production(&[&kept.label], preferences.production.as_deref()),
+        production: host::is_production(&[&kept.label, &place], preferences.production.as_deref()),
         ..Options::default()
     };
     let sweep = Sweep::of(&document, &values, &address);
     let inspect = Arc::new(DatabaseInspect::new());
     let setup = Setup::new(dir.clone(), document, values, address, Arc::new(Registry), inspect, options);
+    let setup = setup.on_cluster(cluster);
     let (driver, handle) = match Driver::new(setup) {
         Ok(pair) => pair,
         Err(error) => return Err(abandon(dir, new, error.into())),

@@ -1,7 +1,9 @@
 //! `cutover forget`: removes what a run keeps for going back.
 
+use super::resume::take_up;
 use super::{Stop, host, print, target};
 use crate::cli;
+use crate::engine::Command;
 use crate::engine::runs::{RunDir, Runs};
 use crate::engine::snapshot::{RunState, Snapshot, StepView};
 use crate::headless::exit;
@@ -21,7 +23,10 @@ pub(super) async fn run(options: cli::Forget) -> Result<u8, Stop> {
         agree(&dir, snapshot.as_ref())?;
     }
     if snapshot.as_ref().is_some_and(has_touched_the_target) {
-        let (address, _) = target::again(dir.path(), dir.id())?;
+        let address = match target::Kept::read(dir.path()).and_then(|kept| kept.context) {
+            Some(context) => take_up(dir.clone(), Command::Start, Some(&context)).await?.0.address,
+            None => target::again(dir.path(), dir.id())?.0,
+        };
         saved::forget(&address, dir.id()).await?;
     }
     let run = dir.id().to_owned();

@@ -4,6 +4,7 @@
 //! that `main` calls.
 
 mod attach;
+mod cluster;
 mod completions;
 mod config;
 mod copy;

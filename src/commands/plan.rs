@@ -1,7 +1,7 @@
 //! `cutover plan`: what a runbook, or a stand-alone copy, would do. Touches nothing.
 
 use super::temporary::Temporary;
-use super::{Stop, form, print, secrets, target};
+use super::{Stop, cluster, form, print, secrets};
 use crate::cli;
 use crate::connect::postgres::{Address, LockError, is_pooled};
 use crate::connect::sqlite::freeze;
@@ -18,7 +18,7 @@ pub(super) async fn run(options: cli::Plan) -> Result<u8, Stop> {
     let document = read(&options.runbook)?;
     let values = secrets::gather(&document, &secrets::pairs(&options.set)?)?;
     let runbook = document.resolve(&values, &TargetFacts::default(), &Outputs::new())?;
-    let (address, _) = target::named(&runbook.target.url_from)?;
+    let address = cluster::reach(&runbook, options.context.as_deref()).await?.before_a_run()?;
     show(&runbook, &address, form(options.output)).await
 }
 

@@ -13,7 +13,7 @@ pub(super) async fn run(options: cli::Rollback) -> Result<u8, Stop> {
     let dir = Runs::from_environment()?.find(&options.run)?;
     let to = options.to.as_deref().map(|step| step_of(&dir, step)).transpose()?;
     let first = Command::Rollback { to, writes: writes(&options)? };
-    let (order, _demo) = take_up(dir, first)?;
+    let (order, _demo) = take_up(dir, first, options.context.as_deref()).await?;
     drive(order, &Manner::of(&options.drive)).await
 }
 

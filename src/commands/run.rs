@@ -1,7 +1,7 @@
 //! `cutover run`.
 
 use super::driving::{Manner, begin, drive};
-use super::{Stop, plan, secrets, target};
+use super::{Stop, cluster, plan, secrets};
 use crate::cli;
 use crate::engine::runs::Runs;
 use crate::runbook::{Outputs, Runbook, StepId, TargetFacts};
@@ -12,7 +12,7 @@ pub(super) async fn run(options: cli::Run) -> Result<u8, Stop> {
     let values = secrets::gather(&document, &secrets::pairs(&options.set)?)?;
     let runbook = document.resolve(&values, &TargetFacts::default(), &Outputs::new())?;
     let until = options.until.as_deref().map(|step| step_of(&runbook, step)).transpose()?;
-    let target = target::named(&runbook.target.url_from)?;
+    let target = cluster::reach(&runbook, options.context.as_deref()).await?;
     let order = begin(&Runs::from_environment()?, &runbook.name, (document, values), target)?;
     let manner = Manner { mouse: options.mouse, until, ..Manner::of(&options.drive) };
     drive(order, &manner).await

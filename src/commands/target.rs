@@ -25,6 +25,9 @@ pub(super) struct Kept {
     pub variable: Option<String>,
     /// Whether there was a password.
     pub password: bool,
+    /// The context of the cluster that the service runs on; none where it runs on a host.
+    #[serde(default)]
+    pub context: Option<String>,
     /// The demo's directory, whose server has to be started first.
     pub demo: Option<PathBuf>,
 }
@@ -91,6 +94,7 @@ impl Kept {
             label: address.label(),
             variable,
             password: !address.secrets().is_empty(),
+            context: None,
             demo: None,
         }
     }

@@ -15,10 +15,11 @@ use std::path::PathBuf;
 /// Proves that the target holds what the source holds.
 pub(super) async fn run(options: cli::Verify) -> Result<u8, Stop> {
     let (source, rules, target, _demo) = match &options.run {
-        Some(run) => of_run(&options, run)?,
+        Some(run) => of_run(&options, run).await?,
         None => {
             let rules = selection::options(&options.selection, Policy::Stop, None);
-            (selection::source(&options.selection)?, rules, target::given(options.selection.postgres.as_deref())?, None)
+            let target = target::given(options.selection.postgres.as_deref())?;
+            (selection::source(&options.selection)?, rules, target, None)
         }
     };
     let document = Document::parse(&standalone::verify(&source, &rules), VERIFY)?;
@@ -30,10 +31,10 @@ pub(super) async fn run(options: cli::Verify) -> Result<u8, Stop> {
 type Comparison = (PathBuf, TransferOptions, (Address, target::Kept), Option<crate::demo::Demo>);
 
 /// Source, rules and target of a run; what the command line says stands over them.
-fn of_run(options: &cli::Verify, run: &str) -> Result<Comparison, Stop> {
+async fn of_run(options: &cli::Verify, run: &str) -> Result<Comparison, Stop> {
     let dir = Runs::from_environment()?.find(run)?;
     let snapshot = kept_snapshot(&dir)?;
-    let (order, demo) = take_up(dir, Command::Start)?;
+    let (order, demo) = take_up(dir, Command::Start, None).await?;
     let runbook = order.document.resolve(&order.values, &TargetFacts::default(), &Outputs::new())?;
     let source = match &options.selection.sqlite {
         Some(_) => selection::source(&options.selection)?,

@@ -1,8 +1,11 @@
 //! Every check that can fail later, now. Nothing is touched; all that is wrong is told at once.
 
+mod access;
 mod host;
 mod source;
 mod target;
+
+pub use access::{enough, needs};
 
 use super::{Action, ActionError, Actions as _, Checkpoint, Context, Description, FailureKind, Outcome, Registry};
 use crate::evidence::{Evidence, Finding, Verdict};
@@ -61,8 +64,11 @@ impl Action for Preflight {
 }
 
 async fn all(context: &Context) -> Vec<Finding> {
+    context.progress.waiting("the rights on the cluster");
+    let mut findings = access::check(context).await;
     context.progress.waiting("the source");
-    let (mut findings, bytes) = source::check(context).await;
+    let (of_source, bytes) = source::check(context).await;
+    findings.extend(of_source);
     context.progress.waiting("the target");
     findings.extend(target::check(context, bytes).await);
     findings.extend(host::check(context, bytes));

@@ -2,11 +2,13 @@
 
 use super::super::failure::{bad, passed, put_off, sql_reason, unknown};
 use super::super::{Context, frozen, job::Load};
+use crate::connect::kubernetes::names;
 use crate::connect::postgres::{TlsMode, is_pooled};
 use crate::evidence::{Finding, LevelComparison};
 use crate::figures;
-use crate::runbook::Settings;
+use crate::runbook::{Gateway, Settings, StepId};
 use crate::schema::{TargetTable, read_target};
+use k8s_openapi::api::core::v1::Pod;
 use tokio_postgres::Client;
 
 /// The oldest server that the rest of the program knows.
@@ -14,6 +16,10 @@ const OLDEST: i32 = 120_000;
 
 /// Reachable, recent, writable, with the rights that the later steps need, and nobody in the way.
 pub(super) async fn check(context: &Context, bytes: u64) -> Vec<Finding> {
+    if let Some(step) = carrier_to_come(context).await {
+        let detail = format!("{} is reached through the pod that this step makes", context.target.label());
+        return vec![put_off("target reachable", &step.0, detail), space(bytes)];
+    }
     let client = match context.session().await {
         Ok(client) => client,
         Err(error) => return vec![bad("target reachable", error.message, "")],
@@ -22,6 +28,16 @@ pub(super) async fn check(context: &Context, bytes: u64) -> Vec<Finding> {
         Ok(findings) => findings,
         Err(error) => vec![bad("target reachable", sql_reason(&error), "")],
     }
+}
+
+/// The step that makes the pod through which the target is reached, while that is not there.
+async fn carrier_to_come(context: &Context) -> Option<&StepId> {
+    let Some(Gateway::TestPod(step)) = context.runbook.target.secret.as_ref().map(|secret| &secret.gateway) else {
+        return None;
+    };
+    let pod = names::object(&context.run, &step.0);
+    let found = context.cluster.as_deref()?.find::<Pod>(&pod).await;
+    matches!(found, Ok(None)).then_some(step)
 }
 
 async fn questions(context: &Context, client: &Client, bytes: u64) -> Result<Vec<Finding>, tokio_postgres::Error> {

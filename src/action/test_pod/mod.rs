@@ -57,9 +57,7 @@ impl Action for TestPod {
     }
 
     fn permissions(&self, context: &Context) -> Vec<Permission> {
-        let name = Self::name(context);
-        let mut wanted = Permission::several("", "pods", &["create", "list", "watch"]);
-        wanted.extend(["get", "delete"].map(|verb| Permission::on("", "pods", verb).named(&name)));
+        let mut wanted = Permission::several("", "pods", &["create", "get", "list", "watch", "delete"]);
         wanted.extend(ThroughPod::permissions());
         wanted.push(Permission::on("", "pods/log", "get"));
         wanted.push(Permission::on("", "events", "list"));

@@ -38,6 +38,6 @@ pub(super) async fn show(dir: &RunDir, helm: bool, mouse: bool) -> Result<u8, St
 /// Drives the run from here on.
 async fn take(dir: RunDir, mouse: bool) -> Result<u8, Stop> {
     print(&format!("taking up run {} on this terminal…", dir.id()));
-    let (order, _demo) = take_up(dir, Command::Start)?;
+    let (order, _demo) = take_up(dir, Command::Start, None).await?;
     drive(order, &Manner { screen: true, waits: true, mouse, ..Manner::default() }).await
 }

@@ -5,6 +5,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, Resource};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where on which cluster: both are named by the operator or the runbook, never taken from what happens to be current.
@@ -26,7 +27,7 @@ impl std::fmt::Display for Place {
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: Client,
-    pub(super) place: Place,
+    pub(super) place: Arc<Place>,
     pub(super) patience: Duration,
 }
 
@@ -74,7 +75,7 @@ impl Cluster {
     /// A cluster behind any client: for tests.
     #[must_use]
     pub fn with_client(client: Client, place: Place) -> Self {
-        Self { client, place, patience: PATIENCE }
+        Self { client, place: Arc::new(place), patience: PATIENCE }
     }
 
     /// The same cluster, whose single calls go on trying for so long while nobody answers.

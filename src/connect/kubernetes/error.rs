@@ -1,6 +1,7 @@
 //! Why something on the cluster did not work, so that a caller can tell whether to try again, to ask somebody, or to give up.
 
 use super::Place;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why something on the cluster did not work.
@@ -15,7 +16,7 @@ pub enum ClusterError {
         /// What was being done, to what.
         doing: String,
         /// Context and namespace.
-        place: Place,
+        place: Arc<Place>,
         /// What came back.
         reason: String,
     },
@@ -25,7 +26,7 @@ pub enum ClusterError {
         /// What was being done, to what.
         doing: String,
         /// Context and namespace.
-        place: Place,
+        place: Arc<Place>,
         /// What came back.
         reason: String,
         /// The HTTP status.
@@ -39,7 +40,7 @@ pub enum ClusterError {
         /// What was being done, to what.
         doing: String,
         /// Context and namespace.
-        place: Place,
+        place: Arc<Place>,
         /// What came back.
         reason: String,
     },
@@ -49,7 +50,7 @@ pub enum ClusterError {
         /// What was being done, to what.
         doing: String,
         /// Context and namespace.
-        place: Place,
+        place: Arc<Place>,
         /// What came back.
         reason: String,
     },
@@ -59,7 +60,7 @@ pub enum ClusterError {
         /// What was waited for.
         what: String,
         /// Context and namespace.
-        place: Place,
+        place: Arc<Place>,
         /// For how long.
         waited: Duration,
         /// The last state that was seen.
@@ -73,7 +74,7 @@ pub enum ClusterError {
         /// What was waited for.
         what: String,
         /// Context and namespace.
-        place: Place,
+        place: Arc<Place>,
         /// Why not, and what to do.
         reason: String,
         /// Events and log lines, each on a line of its own; empty when there are none.
@@ -121,8 +122,8 @@ impl ClusterError {
     }
 
     /// What kube said, as `doing` at `place`.
-    pub(super) fn from_kube(doing: &str, place: &Place, error: kube::Error) -> Self {
-        let (doing, place) = (doing.to_owned(), place.clone());
+    pub(super) fn from_kube(doing: &str, place: &Arc<Place>, error: kube::Error) -> Self {
+        let (doing, place) = (doing.to_owned(), Arc::clone(place));
         match error {
             kube::Error::Api(status) => {
                 let exists = status.reason == "AlreadyExists";

@@ -81,6 +81,9 @@ impl Cluster {
     }
 }
 
+/// API group, the only object, verbs: what the resources of one rule have in common.
+type Rule<'a> = (&'a str, Option<&'a str>, Vec<&'a str>);
+
 /// The Role, as YAML, that grants exactly `permissions`: to be put into a namespace by somebody who may.
 #[must_use]
 pub fn role(name: &str, permissions: &[Permission]) -> String {
@@ -89,7 +92,7 @@ pub fn role(name: &str, permissions: &[Permission]) -> String {
         verbs.entry((group, resource, name.as_deref())).or_default().insert(verb);
     }
     // Resources of a group with the same verbs on the same objects share a rule.
-    let mut rules: BTreeMap<(&str, Option<&str>, Vec<&str>), Vec<&str>> = BTreeMap::new();
+    let mut rules: BTreeMap<Rule<'_>, Vec<&str>> = BTreeMap::new();
     for ((group, resource, name), verbs) in verbs {
         rules.entry((group, name, verbs.into_iter().collect())).or_default().push(resource);
     }

@@ -215,7 +215,7 @@ fn target(written: WrittenTarget, steps: &[Step]) -> Target {
             Gateway::TestPod(pod.map_or_else(|| StepId::from("test-pod"), |step| step.id.clone()))
         }
     };
-    let secret = (!secret.is_empty()).then_some(SecretTarget { name: secret, keys, gateway });
+    let secret = (!secret.is_empty()).then_some(SecretTarget { name: secret, keys: keys.unwrap_or_default(), gateway });
     Target { url_from, secret, schemas }
 }
 

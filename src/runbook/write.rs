@@ -51,7 +51,7 @@ fn target(target: &Target) -> WrittenTarget {
         Gateway::Service(name) => (GatewayKind::PortForward, format!("service/{}", escape(name))),
         Gateway::TestPod(_) => (GatewayKind::Exec, String::new()),
     };
-    WrittenTarget { secret: escape(name), keys: keys.clone(), gateway, forward_to, ..written }
+    WrittenTarget { secret: escape(name), keys: Some(keys.clone()), gateway, forward_to, ..written }
 }
 
 fn all(texts: &[String]) -> Vec<String> {

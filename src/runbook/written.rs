@@ -96,7 +96,7 @@ pub(super) struct WrittenTarget {
     /// Name of the Secret, in the service's namespace, that holds the address; instead of `url_from`.
     pub secret: String,
     /// What the Secret calls its pieces.
-    pub keys: SecretKeys,
+    pub keys: Option<SecretKeys>,
     /// How the database is reached from here.
     pub gateway: GatewayKind,
     /// For `gateway: port-forward`: `pod/NAME` or `service/NAME`.
@@ -110,7 +110,7 @@ impl Default for WrittenTarget {
         Self {
             url_from: "DATABASE_URL".to_owned(),
             secret: String::new(),
-            keys: SecretKeys::default(),
+            keys: None,
             gateway: GatewayKind::default(),
             forward_to: String::new(),
             schemas: Vec::new(),

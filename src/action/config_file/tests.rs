@@ -235,7 +235,8 @@ proptest! {
         let write = |bytes: &[u8], to: &str| edit(ConfigFormat::Env, bytes, &[set("", key, to)]).unwrap();
         let former = read(text.as_bytes());
         let edited = write(text.as_bytes(), &new);
-        prop_assert_eq!(read(&edited).as_deref(), Some(new.as_str()), "{:?}", String::from_utf8_lossy(&edited));
+        let there = read(&edited);
+        prop_assert_eq!(there.as_deref(), Some(new.as_str()), "{:?}", String::from_utf8_lossy(&edited));
         prop_assert_eq!(&write(&edited, &new), &edited, "setting what is set changes nothing");
         let now = String::from_utf8(edited.clone()).unwrap();
         if let Some(former) = former {

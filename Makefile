@@ -18,6 +18,7 @@ demo: needs      ## A whole cutover to try: in the terminal, or as lines when th
 
 test: needs      ## All tests, on real servers of their own
 	@assets/postgres/ensure.sh --fetch >/dev/null || echo "SKIPPED: the newest PostgreSQL could not be fetched; tests run on the system's only"
+	@assets/pgbouncer/ensure.sh >/dev/null || echo "SKIPPED: PgBouncer could not be fetched; nothing is tested behind a pooler"
 	@status=0; $(CARGO) test --locked --no-fail-fast $(ARGS) || status=$$?; \
 	CARGO="$(CARGO)" tests/cluster/test.sh || status=$$?; exit $$status
 

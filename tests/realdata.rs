@@ -95,9 +95,41 @@ fn intervals_are_exact(url: &str, data: &Path) -> usize {
 #[test]
 fn oncall_by_its_runbook_and_back() {
     let Some(data) = realdata("oncall") else { return };
-    let url = fresh(&data);
-    let (before, structure, sequences) = (compare::rows(&url), compare::structure(&url), compare::sequences(&url));
-    let cutover = Cutover::new(&url);
+    by_its_runbook_and_back(&data, &fresh(&data));
+}
+
+/// The server lets in nobody but the owner of the tables, who may make schemas in the database and nothing else.
+#[test]
+fn oncall_by_its_owner_where_superuser_is_refused() {
+    let Some(data) = realdata("oncall") else { return };
+    let server = support::start(&[]);
+    let superuser = server.url("postgres");
+    psql(&superuser, "create role oncall login password 'plain' nosuperuser nocreatedb nocreaterole");
+    psql(&superuser, "create database oncall owner oncall");
+    psql(&server.url("oncall"), "alter schema public owner to oncall");
+    let rules = server.directory().join("data/pg_hba.conf");
+    fs::write(&rules, "host all postgres all reject\nhost all all all scram-sha-256\n").unwrap();
+    psql(&superuser, "select pg_reload_conf()");
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let refused = || {
+        let asked =
+            Command::new(support::program("psql")).args(["-Xc", "select 1", "-d", &superuser]).output().unwrap();
+        !asked.status.success()
+    };
+    while !refused() {
+        assert!(std::time::Instant::now() < end, "the superuser is still let in");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let url = server.url("oncall").replacen("postgres://postgres:", "postgres://oncall:", 1);
+    let url = url.replacen(server.password(), "plain", 1);
+    psql_file(&url, &data.join("target-schema.sql"));
+    psql_file(&url, &data.join("target-migration-rows.sql"));
+    by_its_runbook_and_back(&data, &url);
+}
+
+fn by_its_runbook_and_back(data: &Path, url: &str) {
+    let (before, structure, sequences) = (compare::rows(url), compare::structure(url), compare::sequences(url));
+    let cutover = Cutover::new(url);
     let config = cutover.home.path().join("oncall.ini");
     fs::write(&config, CONFIG).unwrap();
     let runbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/grafana-oncall.yaml");
@@ -123,21 +155,20 @@ fn oncall_by_its_runbook_and_back() {
     let end = finished(&output);
     assert_eq!(end["outcome"], "done");
     assert_eq!(end["differences_total"], 0);
-    let right = expected(&data);
-    let wrong =
-        compare::differing(&without_migrations(compare::rows(&right)), &without_migrations(compare::rows(&url)));
+    let right = expected(data);
+    let wrong = compare::differing(&without_migrations(compare::rows(&right)), &without_migrations(compare::rows(url)));
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(intervals_are_exact(&url, &data), 1_975);
+    assert_eq!(intervals_are_exact(url, data), 1_975);
     assert!(fs::read_to_string(&config).unwrap().contains("postgres"));
 
     let name = end["run"].as_str().unwrap();
     let back = cutover.run(&["rollback", name, "--headless", "--yes"]);
     assert_eq!(back.status.code(), Some(0), "{}", said(&back));
     assert_eq!(fs::read_to_string(&config).unwrap(), CONFIG);
-    let now = compare::rows(&url);
+    let now = compare::rows(url);
     assert!(compare::differing(&before, &now).is_empty(), "{:#?}", compare::differing(&before, &now));
-    assert_eq!(compare::sequences(&url), sequences);
-    assert_eq!(compare::first_difference(&structure, &compare::structure(&url)), None);
+    assert_eq!(compare::sequences(url), sequences);
+    assert_eq!(compare::first_difference(&structure, &compare::structure(url)), None);
 }
 
 #[test]

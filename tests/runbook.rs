@@ -3,7 +3,7 @@
 
 use cutover::evidence::Policy;
 use cutover::runbook::settings::Settings;
-use cutover::runbook::{Document, Downtime, Outputs, Problems, Runbook, TargetFacts, Values, json_schema};
+use cutover::runbook::{Document, Downtime, Gate, Outputs, Problems, Runbook, TargetFacts, Values, json_schema};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -374,6 +374,7 @@ steps:
     assert_eq!(part.point_of_no_return.unwrap().0, "manual");
     let marks: Vec<_> = part.steps.iter().map(|step| (step.id.0.as_str(), step.downtime)).collect();
     assert_eq!(marks, [("preflight", None), ("snapshot", Some(Downtime::Begins)), ("manual", Some(Downtime::Ends))]);
+    assert_eq!(part.steps[2].gate, Gate::Confirm, "a person has to say that it is done");
 }
 
 #[test]

@@ -70,6 +70,8 @@ impl Action for Copy {
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        // A run that is resumed may come back to a source that somebody wrote meanwhile.
+        frozen::require_quiet_after_quiesce(context).await?;
         let load = self.load(context, frozen::source_for(context, self.0.freeze).await?);
         let planned = load.decide(context).await?;
         let keeps =

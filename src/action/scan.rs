@@ -67,6 +67,9 @@ impl Action for Scan {
     }
 }
 
+/// Rows that break a key or a check, named one by one.
+const BREAKS: usize = 10;
+
 /// Why a copy with this plan would be refused or would stop; none when it would not.
 fn refusal(report: &PlanReport) -> Option<(FailureKind, String)> {
     let undecided = report.problems.iter().all(|problem| problem.undecided);
@@ -91,6 +94,17 @@ fn refusal(report: &PlanReport) -> Option<(FailureKind, String)> {
                 example.unwrap_or_default()
             )
         }));
+    }
+    let stopping: Vec<_> = report.breaks.iter().filter(|reject| reject.action == Policy::Stop).collect();
+    lines.extend(stopping.iter().take(BREAKS).map(|reject| {
+        let key = serde_json::Value::Object(reject.key.clone());
+        format!("{} {key}, {}: {}", reject.table, reject.column.as_deref().unwrap_or("the row"), reject.reason)
+    }));
+    if stopping.len() > BREAKS || lines.is_empty() && report.stopping > 0 {
+        lines.push(format!(
+            "cells and rows of the source that are refused and that no policy lets through: {} in all",
+            figures::count(report.stopping)
+        ));
     }
     let kind = if report.problems.is_empty() { FailureKind::Refused } else { kind };
     (!lines.is_empty()).then(|| (kind, format!("a copy would not succeed:\n{}", lines.join("\n"))))

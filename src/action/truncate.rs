@@ -30,6 +30,7 @@ impl Action for Truncate {
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        frozen::require_quiet_after_quiesce(context).await?;
         let load = Load::new(context, frozen::source_for(context, false).await?);
         let mapping = load.decide(context).await?.mapping;
         let saved = save(context, &load, &mapping).await?;

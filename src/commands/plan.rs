@@ -5,7 +5,7 @@ use super::{Stop, cluster, form, print, secrets};
 use crate::cli;
 use crate::connect::postgres::{Address, LockError, is_pooled};
 use crate::connect::sqlite::freeze;
-use crate::evidence::{PlanReport, Policy};
+use crate::evidence::PlanReport;
 use crate::headless::{Finished, Form, Signals, Verdict, Voice};
 use crate::progress::{Control, ProgressSink, Wish};
 use crate::runbook::{Document, Outputs, Runbook, TargetFacts};
@@ -61,8 +61,8 @@ async fn look(runbook: &Runbook, address: &Address) -> Result<PlanReport, Stop> 
     let (wishes, control) = Control::new();
     let (progress, mut reports) = ProgressSink::new();
     let work = async {
-        refuse_pooler(address).await?;
         let frozen = frozen(&runbook.source.sqlite, room.path(), &control).await?;
+        refuse_pooler(address).await?;
         let job = Job {
             source: &frozen,
             address,
@@ -107,12 +107,9 @@ async fn frozen(source: &Path, room: &Path, control: &Control) -> Result<std::pa
 
 /// A unit that nobody decided is the operator's turn; what the world refuses, or would be rejected, is a failure told in advance.
 fn verdict(report: &PlanReport) -> Verdict {
-    let stopped = |table: &crate::evidence::TablePlan| {
-        table.columns.iter().any(|column| column.misfits_total > 0 && column.policy == Policy::Stop)
-    };
     if report.problems.iter().any(|problem| problem.undecided) {
         Verdict::WRONG
-    } else if report.problems.is_empty() && !report.tables.iter().any(stopped) {
+    } else if report.problems.is_empty() && report.stopping == 0 {
         Verdict::DONE
     } else {
         Verdict::REFUSED
@@ -122,7 +119,7 @@ fn verdict(report: &PlanReport) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::verdict;
-    use crate::evidence::{ColumnPlan, PlanReport, Policy, Problem, TablePlan};
+    use crate::evidence::{PlanReport, Problem};
 
     fn problem(undecided: bool) -> Problem {
         Problem { subject: String::new(), message: "m".to_owned(), remedy: String::new(), undecided }
@@ -132,13 +129,9 @@ mod tests {
     fn the_exit_code_says_what_a_copy_would_come_to() {
         let mut plan = PlanReport::default();
         assert_eq!((verdict(&plan).exit, verdict(&plan).refused), (0, false));
-        let misfits = |policy| {
-            let column = ColumnPlan { misfits_total: 1, policy, ..ColumnPlan::default() };
-            vec![TablePlan { columns: vec![column], ..TablePlan::default() }]
-        };
-        plan.tables = misfits(Policy::SkipRow);
-        assert_eq!(verdict(&plan).exit, 0);
-        plan.tables = misfits(Policy::Stop);
+        plan.refused = 1;
+        assert_eq!(verdict(&plan).exit, 0, "a policy carries it through");
+        plan.stopping = 1;
         assert_eq!((verdict(&plan).exit, verdict(&plan).refused), (1, true));
         plan.problems = vec![problem(false)];
         assert_eq!(verdict(&plan).exit, 1);

@@ -122,10 +122,8 @@ impl From<DriverError> for Stop {
 
 impl From<FreezeError> for Stop {
     fn from(error: FreezeError) -> Self {
-        match error {
-            FreezeError::Missing { .. } => Self::wrong(error.to_string()),
-            _ => Self::refused(error.to_string()),
-        }
+        // As the preflight of a run says it: the runbook is right, the world is not. `--sqlite` is looked at before.
+        Self::refused(error.to_string())
     }
 }
 

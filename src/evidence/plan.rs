@@ -1,13 +1,13 @@
 //! What a copy would do, before it does it.
 
-use super::{IntervalEvidence, Key, Policy, StorageClass};
+use super::{IntervalEvidence, Key, Policy, Reject, StorageClass};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Counts of storage classes found in a column.
 pub type StorageCounts = BTreeMap<StorageClass, u64>;
 
-/// The whole plan. A copy is refused while `problems` is not empty.
+/// The whole plan. A copy is refused while `problems` is not empty or `stopping` is not 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanReport {
     /// Tables that will be loaded, in load order.
@@ -16,6 +16,18 @@ pub struct PlanReport {
     pub problems: Vec<Problem>,
     /// What the operator should know about the whole; warnings of tables and columns stand with them.
     pub warnings: Vec<Warning>,
+    /// Rows that break a key, a check or a domain of the target: the first of them.
+    #[serde(default)]
+    pub breaks: Vec<Reject>,
+    /// All of them.
+    #[serde(default)]
+    pub breaks_total: u64,
+    /// Cells and rows of the source that the target refuses, broken keys and checks among them.
+    #[serde(default)]
+    pub refused: u64,
+    /// Those whose policy is to stop, or cannot be followed: a copy is refused while there are any.
+    #[serde(default)]
+    pub stopping: u64,
     /// The application's migration levels, where a migration table was recognised.
     pub levels: Option<LevelComparison>,
     /// Rows to load.

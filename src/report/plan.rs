@@ -2,7 +2,8 @@
 
 use super::words::{aligned, key, policy_name};
 use crate::evidence::{
-    ColumnPlan, IntervalEvidence, LevelComparison, PlanReport, Policy, Severity, StorageClass, TablePlan, Warning,
+    ColumnPlan, IntervalEvidence, LevelComparison, PlanReport, Policy, Reject, Severity, StorageClass, TablePlan,
+    Warning,
 };
 use crate::figures;
 
@@ -12,6 +13,7 @@ pub fn plan(report: &PlanReport) -> String {
     let mut lines = Vec::new();
     lines.extend(problems(report));
     lines.extend(warnings(report));
+    lines.extend(breaks(report));
     lines.extend(report.levels.iter().flat_map(levels));
     lines.extend(intervals(report));
     lines.extend(tables(report));
@@ -24,7 +26,18 @@ pub fn plan(report: &PlanReport) -> String {
 
 fn total(report: &PlanReport) -> String {
     let columns: usize = report.tables.iter().map(|table| table.columns.len()).sum();
+    let refused = |count: u64| match count {
+        1 => "one cell or row".to_owned(),
+        many => format!("{} cells or rows", figures::count(many)),
+    };
     let verdict = match report.problems.len() {
+        0 if report.stopping > 0 => format!("a copy would stop at {} above", refused(report.stopping)),
+        0 if report.refused > 0 => {
+            format!(
+                "a copy would go through and end in exit 1: its policies leave out or change {}",
+                refused(report.refused)
+            )
+        }
         0 => "a copy would go through".to_owned(),
         1 => "a copy would be refused for the problem above".to_owned(),
         count => format!("a copy would be refused for the {count} problems above"),
@@ -64,7 +77,9 @@ fn warnings(report: &PlanReport) -> Vec<String> {
         table.warnings.iter().for_each(|warning| add(&table.table, warning));
         for column in &table.columns {
             let subject = format!("{}.{}", table.table, column.column);
-            column.warnings.iter().for_each(|warning| add(&subject, warning));
+            // What does not fit is listed with its examples.
+            let told = column.warnings.iter().filter(|warning| warning.severity != Severity::Loss);
+            told.for_each(|warning| add(&subject, warning));
         }
     }
     found.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
@@ -97,6 +112,22 @@ fn misfits(table: &TablePlan) -> Vec<String> {
         std::iter::once(head).chain(examples).collect::<Vec<_>>()
     };
     table.columns.iter().filter(|column| column.misfits_total > 0).flat_map(of_column).collect()
+}
+
+/// Rows that are refused though each of their cells fits.
+fn breaks(report: &PlanReport) -> Vec<String> {
+    let line = |reject: &Reject| {
+        let column = reject.column.as_deref().unwrap_or("the row");
+        let value = reject.value.as_deref().unwrap_or("NULL");
+        let policy = policy_name(reject.action);
+        format!("{} {}: {column}: {value}: {} (policy {policy})", reject.table, key(&reject.key), reject.reason)
+    };
+    let mut lines: Vec<String> = report.breaks.iter().map(line).collect();
+    let more = report.breaks_total.saturating_sub(report.breaks.len() as u64);
+    if more > 0 {
+        lines.push(format!("and {} more", figures::count(more)));
+    }
+    titled("BROKEN KEYS AND CHECKS", lines)
 }
 
 fn levels(levels: &LevelComparison) -> Vec<String> {

@@ -101,7 +101,7 @@ impl Pairing<'_> {
         } else {
             self.problem(
                 source.name.clone(),
-                format!("has {rows} rows in the source and no table on the target"),
+                format!("has no table on the target; rows in the source: {rows}"),
                 "create the table on the target, or exclude it",
                 false,
             );

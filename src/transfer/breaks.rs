@@ -221,7 +221,7 @@ impl Finder<'_> {
                 let value = |place: &usize| row.get_ref(*place).unwrap_or(ValueRef::Null);
                 let shown: Vec<String> =
                     columns.iter().map(|place| show_value(value(place)).unwrap_or_else(|| "NULL".to_owned())).collect();
-                self.rejects.add(Reject {
+                self.rejects.add_break(Reject {
                     table: mapping.target.label(),
                     key: selected.key(row),
                     column: Some(

@@ -6,7 +6,7 @@ use super::plan::{rows_of, scan_for_copy};
 use super::session::{self, Fault, check_wish, describe, rows, run};
 use super::source::Source;
 use super::stage::{Filled, Given, Stage};
-use super::{Job, Planned, Rejected, TransferError, blame, ledger, preconditions, sequences};
+use super::{Job, Planned, Rejected, TransferError, blame, ledger, others, preconditions, sequences};
 use crate::crash;
 use crate::evidence::{Evidence, Policy, TableResult};
 use crate::progress::{LogLevel, PartProgress};
@@ -69,6 +69,7 @@ async fn once(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Ended> {
         return Ok(evidence);
     }
     preconditions::of_role(&client, &planned.mapping).await?;
+    others::refuse(&client, job, &planned.mapping).await?;
     if planned.rejects.stopping > 0 {
         return Err(rejected(planned.rejects.clone()).into());
     }
@@ -104,7 +105,7 @@ fn filled((table, rows): (&TableMapping, u64)) -> Filled<'_> {
 }
 
 fn rejected(rejected: Rejected) -> TransferError {
-    let Rejected { listed, total, stopping } = rejected;
+    let Rejected { listed, total, stopping, .. } = rejected;
     let first = listed.iter().find(|reject| reject.action == Policy::Stop).map_or_else(String::new, |reject| {
         let column = reject.column.as_deref().unwrap_or("the row");
         let key = serde_json::Value::Object(reject.key.clone());
@@ -246,7 +247,9 @@ impl Work<'_> {
             _ => Ok(None),
         };
         match found {
-            Ok(Some(reject)) => rejected(Rejected { listed: vec![reject], total: 1, stopping: 1 }),
+            Ok(Some(reject)) => {
+                rejected(Rejected { listed: vec![reject], total: 1, stopping: 1, ..Rejected::default() })
+            }
             _ => fault.into_error(),
         }
     }

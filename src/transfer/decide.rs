@@ -240,10 +240,9 @@ fn report(side: &Side, bytes: u64) -> PlanReport {
         tables,
         problems: side.problems.clone(),
         warnings: side.warnings.clone(),
-        levels: None,
         rows,
         bytes,
-        hash: String::new(),
+        ..PlanReport::default()
     }
 }
 

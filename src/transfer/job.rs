@@ -46,6 +46,15 @@ pub struct Rejected {
     pub total: u64,
     /// Those whose policy is `stop`: a copy is refused while there are any.
     pub stopping: u64,
+    /// Those that break a key, a check or a domain: the first [`Rejected::BREAKS`].
+    pub breaks: Vec<Reject>,
+    /// All of these.
+    pub breaks_total: u64,
+}
+
+impl Rejected {
+    /// Broken keys and checks that a plan lists.
+    pub const BREAKS: usize = 100;
 }
 
 /// How a transfer ends badly.

@@ -1,7 +1,7 @@
 //! The table in the target that says what is in, written in the transaction that put it there.
 
 use super::session::{Fault, get, literal, rows, run};
-use super::{Job, TransferError};
+use super::{Job, TransferError, others};
 use crate::crash;
 use crate::evidence::Evidence;
 use crate::schema::quote;
@@ -14,10 +14,13 @@ pub(super) const COPY: &str = "copy";
 pub(super) async fn create(client: &Client, job: &Job<'_>) -> Result<(), Fault> {
     let schema = quote(&job.run_schema());
     crash::point("transfer.ledger.create.before");
+    let comment = literal(&others::comment(job.run));
     let sql = format!(
-        "CREATE SCHEMA IF NOT EXISTS {schema};
+        "DO $cutover$ BEGIN IF pg_catalog.to_regnamespace({}) IS NULL THEN
+           CREATE SCHEMA {schema}; COMMENT ON SCHEMA {schema} IS {comment}; END IF; END $cutover$;
          CREATE TABLE IF NOT EXISTS {schema}.ledger (
-           entry text PRIMARY KEY, plan text NOT NULL, evidence text NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+           entry text PRIMARY KEY, plan text NOT NULL, evidence text NOT NULL, at timestamptz NOT NULL DEFAULT now())",
+        literal(&schema)
     );
     run(client, "making the ledger", &sql).await?;
     crash::point("transfer.ledger.create.after");

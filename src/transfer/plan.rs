@@ -2,6 +2,7 @@
 
 use super::checks::Checks;
 use super::decide::{Decided, Look, look};
+use super::encode::Encoder;
 use super::intervals::Verdict;
 use super::scan::{ColumnStats, Scan, Scanned};
 use super::session::{Fault, get, rows};
@@ -23,7 +24,9 @@ use tokio_postgres::Client;
 /// When one side cannot be read, or the operator stops it.
 pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
     let Decided { mut planned, intervals, foreign_keys, source, client } = look(job, Look::Whole).await?;
-    let scannable = planned.report.problems.iter().all(|problem| problem.undecided);
+    // Whatever else forbids the copy, all that does not fit is told with it; only a type that cannot be encoded ends the pass.
+    let mut columns = planned.mapping.tables.iter().flat_map(|table| &table.columns);
+    let scannable = columns.all(|column| Encoder::new(&column.target.ty, &column.rules).is_ok());
     let client = Arc::new(client);
     let verdict = |table: &TableMapping, column: &ColumnMapping| {
         intervals.get(&(table.target.label(), column.target.name.clone())).cloned()
@@ -107,9 +110,16 @@ fn describe(
             changes(column, mapped, seen);
         }
     }
-    let total = scanned.rejected.total;
-    if total > 0 {
-        let message = format!("{total} cells or rows of the source are refused by the target");
+    let rejected = &scanned.rejected;
+    planned.report.breaks.clone_from(&rejected.breaks);
+    planned.report.breaks_total = rejected.breaks_total;
+    planned.report.refused = rejected.total;
+    planned.report.stopping = rejected.stopping;
+    if rejected.total > 0 {
+        let message = match rejected.total {
+            1 => "one cell or row of the source is refused by the target".to_owned(),
+            many => format!("{many} cells or rows of the source are refused by the target"),
+        };
         planned.report.warnings.push(Warning { severity: Severity::Loss, message });
     }
 }
@@ -119,17 +129,17 @@ fn changes(column: &mut ColumnPlan, mapped: &ColumnMapping, seen: &ColumnStats) 
     let mut warn = |severity, message| column.warnings.push(Warning { severity, message });
     if seen.zones > 0 {
         let what = match mapped.rules.zone {
-            ZonePolicy::Utc => "are shifted to UTC",
-            ZonePolicy::AsWritten => "lose it and keep the clock",
-            ZonePolicy::Refuse => "are refused",
+            ZonePolicy::Utc => "shifted to UTC",
+            ZonePolicy::AsWritten => "to lose it and keep the clock",
+            ZonePolicy::Refuse => "refused",
         };
-        warn(Severity::Change, format!("{} values name a zone and {what}: the column has none", seen.zones));
+        warn(Severity::Change, format!("the column has no zone; values that name one ({}) are {what}", seen.zones));
     }
     if seen.fractions > 0 {
-        warn(Severity::Change, format!("{} values are finer than microseconds and are rounded", seen.fractions));
+        warn(Severity::Change, format!("values finer than microseconds ({}) are rounded", seen.fractions));
     }
     if seen.misfits_total > 0 {
-        warn(Severity::Loss, format!("{} values do not fit", seen.misfits_total));
+        warn(Severity::Loss, format!("values that do not fit: {}", seen.misfits_total));
     }
 }
 

@@ -33,6 +33,15 @@ impl Rejects {
         Ok(())
     }
 
+    /// A row that breaks a key, a check or a domain.
+    pub(super) fn add_break(&mut self, reject: Reject) -> Result<(), TransferError> {
+        self.rejected.breaks_total += 1;
+        if self.rejected.breaks.len() < Rejected::BREAKS {
+            self.rejected.breaks.push(reject.clone());
+        }
+        self.add(reject)
+    }
+
     /// All rejects are on disk.
     pub(super) fn finish(mut self) -> Result<Rejected, TransferError> {
         if let Some(mut file) = self.file.take() {

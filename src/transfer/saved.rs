@@ -6,7 +6,7 @@
 use super::session::{self, Fault, get, literal, rows, run};
 use super::stage::{Filled, Given, Stage, change};
 use super::surroundings::{Standing, standings};
-use super::{Job, SequenceState, TransferError, ledger, preconditions, run_schema, sequences, takeoff};
+use super::{Job, SequenceState, TransferError, ledger, others, preconditions, run_schema, sequences, takeoff};
 use crate::connect::postgres::Address;
 use crate::crash;
 use crate::progress::PartProgress;
@@ -52,6 +52,7 @@ pub async fn save(job: &Job<'_>, mapping: &Mapping) -> Result<Saved, TransferErr
         return Ok(saved);
     }
     preconditions::of_role(&client, mapping).await?;
+    others::refuse(&client, job, mapping).await?;
     save_in_one(&client, job, mapping).await.map_err(Fault::into_error)
 }
 

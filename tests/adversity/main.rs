@@ -15,5 +15,6 @@ mod broken;
 mod locks;
 mod owners;
 mod pooler;
+mod second_run;
 mod tables;
 mod timeouts;

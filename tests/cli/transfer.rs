@@ -53,6 +53,10 @@ fn a_copy_is_proved_and_done_again_ends_in_the_same_state() {
     let rows = psql(&case.url, ROWS);
     assert!(rows.contains("ü") && !rows.contains("stands here before"), "{rows}");
 
+    let run = case.desk.state().join("runs").join(finished["run"].as_str().unwrap());
+    let log = std::fs::read_to_string(run.join("log")).unwrap();
+    assert!(log.contains("done: 5 rows into 2 tables"), "the lines of the log are on disk: {log}");
+
     let (code, proof) = case.json("verify", &[]);
     assert_eq!((code, &proof["differences_total"]), (0, &json!(0)));
     let compared = proof["tables"].as_array().unwrap();
@@ -195,6 +199,136 @@ fn a_plan_shows_everything_and_touches_nothing() {
         "nothing is left beside the source"
     );
     assert!(!case.desk.state().exists(), "a plan is no run");
+}
+
+/// A file that the command line names and that is not there is a mistake in the command line; what stands there and is no whole
+/// database is the world's refusal; and a runbook's plan says of its source what its run would.
+#[test]
+fn a_source_that_cannot_be_read_ends_alike_in_every_command() {
+    let case = case(SOURCE, TARGET);
+    let runbook = case.desk.file(
+        "app.yaml",
+        "name: app\nparameters: {sqlite: {description: file, required: true}}\nsource: {sqlite: '{{ sqlite }}'}\ntarget: {url_from: DATABASE_URL}\nsteps:\n- action: preflight\n- action: snapshot\n- action: copy\n",
+    );
+    let text = case.desk.file("text.db", &"no database ".repeat(20));
+    let empty = case.desk.file("empty.db", "");
+    let folder = case.desk.directory.path().to_str().unwrap().to_owned();
+    for (file, named) in [("missing.db", 2), (&text, 1), (&empty, 1), (&folder, 1)] {
+        for command in
+            [&["copy", "--sqlite", file][..], &["copy", "--plan", "--sqlite", file], &["verify", "--sqlite", file]]
+        {
+            let ran = case.desk.cutover(&[command, &["--output", "json"]].concat());
+            assert_eq!(ran.code, named, "{command:?}: {}", ran.all());
+            assert_eq!(ran.finished().get("refused").is_some(), named == 1, "{command:?}: {}", ran.all());
+        }
+        let set = format!("sqlite={file}");
+        for command in
+            [&["plan", &runbook, "--set", &set][..], &["run", &runbook, "--set", &set, "--headless", "--yes"]]
+        {
+            let ran = case.desk.cutover(&[command, &["--output", "json"]].concat());
+            assert_eq!((ran.code, &ran.finished()["refused"]), (1, &json!(true)), "{command:?}: {}", ran.all());
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_told_as_that() {
+    let desk = Desk::new().with("DATABASE_URL", "garbage");
+    let source = desk.sqlite("app.db", SOURCE);
+    let ran = desk.cutover(&["copy", "--sqlite", &source, "--output", "json"]);
+    assert_eq!(ran.code, 2, "{}", ran.all());
+    let error = ran.finished()["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("neither a URL nor") && error.contains("postgres://"), "{error}");
+    assert!(!error.contains("EOF"), "{error}");
+}
+
+/// What a killed `plan` left in the temporary directory goes with the next one.
+#[test]
+fn a_plan_sweeps_what_a_killed_one_left() {
+    let case = case(SOURCE, TARGET);
+    let room = tempfile::tempdir().unwrap();
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    let pid = gone.id();
+    gone.wait().unwrap();
+    let left = room.path().join(format!("cutover-look-{pid}-1"));
+    let in_use = room.path().join(format!("cutover-look-{}-1", std::process::id()));
+    for directory in [&left, &in_use] {
+        std::fs::create_dir(directory).unwrap();
+        std::fs::write(directory.join("source.db"), "rows of the application").unwrap();
+    }
+    let planned =
+        case.desk.command(&["copy", "--plan", "--sqlite", &case.source]).env("TMPDIR", room.path()).output().unwrap();
+    assert_eq!(planned.status.code(), Some(0), "{}", String::from_utf8_lossy(&planned.stderr));
+    let there: Vec<_> = std::fs::read_dir(room.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(there, [in_use]);
+}
+
+/// `null` where the column is NOT NULL says so, and not that the policy is to stop.
+#[test]
+fn a_policy_that_cannot_be_followed_says_why() {
+    let hostile = format!("{SOURCE} insert into tag values (10, 'longer than twenty characters', 1, null);");
+    let case = case(&hostile, TARGET);
+    let (code, finished) = case.json("copy", &["--on-reject", "null"]);
+    assert_eq!((code, &finished["outcome"]), (1, &json!("failed")));
+    let reason = finished["rejects"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("NULL instead of it is not allowed"), "{finished}");
+    assert!(!finished["error"].as_str().unwrap().contains("policy is to stop"), "{finished}");
+}
+
+/// Cells that fit one by one, and rows that the target refuses all the same: an orphan, a twin, a broken check.
+#[test]
+fn a_plan_names_broken_keys_and_checks_and_says_that_a_copy_would_stop() {
+    let source = "create table tag (id integer primary key, name text, n integer); insert into tag values (1, 'a', 1), (2, 'a', 2), (3, 'c', -3);
+        create table note (id integer primary key, tag_id integer); insert into note values (7, 1), (8, 99);";
+    let target =
+        "create table tag (id bigint primary key, name text unique, n integer constraint positive check (n > 0));
+        create table note (id bigint primary key, tag_id bigint references tag)";
+    let case = case(source, target);
+    let ran = case.desk.cutover(&["copy", "--plan", "--sqlite", &case.source, "--output", "json"]);
+    assert_eq!((ran.code, &ran.finished()["refused"]), (1, &json!(true)), "{}", ran.all());
+    let plan = &ran.objects()[0];
+    assert_eq!((&plan["breaks_total"], &plan["stopping"]), (&json!(3), &json!(3)));
+    let named: Vec<(&str, u64)> = plan["breaks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["table"].as_str().unwrap(), one["key"]["id"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(named, [("public.tag", 3), ("public.tag", 2), ("public.note", 8)]);
+    let text = case.desk.cutover(&["copy", "--plan", "--sqlite", &case.source]);
+    for word in
+        ["BROKEN KEYS AND CHECKS", "positive", "note_tag_id_fkey", "tag_name_key", "would stop at 3 cells or rows"]
+    {
+        assert!(text.out.contains(word), "{word}: {}", text.out);
+    }
+    assert!(!text.out.contains("would go through"), "{}", text.out);
+    let lenient = case.desk.cutover(&["copy", "--plan", "--sqlite", &case.source, "--on-reject", "skip-row"]);
+    assert_eq!(lenient.code, 0, "{}", lenient.all());
+    assert!(lenient.out.contains("leave out or change 3 cells or rows"), "{}", lenient.out);
+    let runbook = case.desk.file(
+        "scan.yaml",
+        &format!("name: app\nsource: {{sqlite: {}}}\ntarget: {{url_from: DATABASE_URL}}\nsteps:\n- action: scan\n- action: snapshot\n- action: copy\n", case.source),
+    );
+    let scanned = case.desk.cutover(&["run", &runbook, "--headless", "--yes", "--output", "json"]);
+    let finished = scanned.finished();
+    assert_eq!(
+        (scanned.code, &finished["refused"], &finished["step"]),
+        (1, &json!(true), &json!("scan")),
+        "{}",
+        scanned.all()
+    );
+    assert!(finished["error"].as_str().unwrap().contains("note_tag_id_fkey"), "{finished}");
+}
+
+/// What forbids a copy does not hide what else is wrong with the data.
+#[test]
+fn a_plan_tells_misfits_together_with_problems() {
+    let source = "create table tag (id integer primary key, name text, gone text); insert into tag values (1, 'longer than that', 'x')";
+    let case = case(source, "create table tag (id bigint primary key, name varchar(4))");
+    let ran = case.desk.cutover(&["copy", "--plan", "--sqlite", &case.source, "--output", "json"]);
+    assert_eq!(ran.code, 1, "{}", ran.all());
+    let plan = &ran.objects()[0];
+    assert_eq!((plan["problems"].as_array().unwrap().len(), &plan["stopping"]), (1, &json!(1)));
 }
 
 #[test]

@@ -27,6 +27,8 @@ mod fixture;
 mod losses;
 #[path = "../transfer/mismatch.rs"]
 mod mismatch;
+#[path = "../transfer/mismatch_set.rs"]
+mod mismatch_set;
 #[path = "../transfer/real_data.rs"]
 mod real_data;
 #[path = "../transfer/target_as_before.rs"]

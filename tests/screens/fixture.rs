@@ -517,6 +517,7 @@ fn plan() -> PlanReport {
         bytes: 605_000_000,
         estimate_seconds: 14.0,
         hash: "h".to_owned(),
+        ..PlanReport::default()
     }
 }
 

@@ -8,6 +8,7 @@ mod conditions;
 mod fixture;
 mod losses;
 mod mismatch;
+mod mismatch_set;
 mod real_data;
 mod target_as_before;
 mod unusual;

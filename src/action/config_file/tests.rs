@@ -200,7 +200,63 @@ fn ini_file() -> impl Strategy<Value = String> {
     })
 }
 
+fn env_file() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        3 => "[a-z0-9/:=@%]{0,8}",
+        1 => "'[a-z $\\\\]{0,6}'",
+        1 => "\"[a-z $']{0,6}\"",
+    ];
+    let setting = (
+        prop::sample::select(vec!["", "export ", " ", "#", "# "]),
+        prop::sample::select(vec!["A", "B", "DATABASE_URL", "app.name"]),
+        value,
+        prop::sample::select(vec!["", " # why", " "]),
+    )
+        .prop_map(|(lead, key, value, tail)| format!("{lead}{key}={value}{tail}"));
+    let line = prop_oneof![5 => setting, 1 => Just(String::new()), 1 => "# ?[a-z ]{1,9}"];
+    let end = prop::sample::select(vec!["\n", "\r\n"]);
+    (prop::collection::vec((line, end), 0..10), prop::bool::ANY).prop_map(|(lines, cut)| {
+        let mut text: String = lines.into_iter().map(|(line, end)| line + end).collect();
+        if cut {
+            text.truncate(text.trim_end_matches(['\r', '\n']).len());
+        }
+        text
+    })
+}
+
 proptest! {
+    #[test]
+    fn an_environment_file_is_edited_and_edited_back_to_the_same_bytes(
+        text in env_file(),
+        key in prop::sample::select(vec!["A", "B", "DATABASE_URL", "app.name"]),
+        new in "[ -~é]{0,12}",
+    ) {
+        let read = |bytes: &[u8]| value(ConfigFormat::Env, bytes, "", key).unwrap();
+        let write = |bytes: &[u8], to: &str| edit(ConfigFormat::Env, bytes, &[set("", key, to)]).unwrap();
+        let former = read(text.as_bytes());
+        let edited = write(text.as_bytes(), &new);
+        let there = read(&edited);
+        prop_assert_eq!(there.as_deref(), Some(new.as_str()), "{:?}", String::from_utf8_lossy(&edited));
+        prop_assert_eq!(&write(&edited, &new), &edited, "setting what is set changes nothing");
+        let now = String::from_utf8(edited.clone()).unwrap();
+        if let Some(former) = former {
+            let changed = text.lines().zip(now.lines()).filter(|(a, b)| a != b).count();
+            prop_assert!(changed <= 1 && text.lines().count() == now.lines().count(), "{text:?} {now:?}");
+            let back = write(&edited, &former);
+            prop_assert_eq!(read(&back), Some(former));
+        } else {
+            let kept = |line: &&str| now.lines().any(|other| other == *line);
+            prop_assert!(text.lines().all(|line| kept(&line)), "{text:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_asked_of_an_environment_file_nothing_changed(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(same) = edit(ConfigFormat::Env, &bytes, &[]) {
+            prop_assert_eq!(same, bytes);
+        }
+    }
+
     #[test]
     fn editing_and_editing_back_gives_the_same_bytes(
         text in ini_file(),

@@ -9,6 +9,7 @@ use crate::figures;
 use crate::runbook::{Gateway, Settings, StepId};
 use crate::schema::{TargetTable, read_target};
 use k8s_openapi::api::core::v1::Pod;
+use crate::transfer::{self, Other};
 use tokio_postgres::Client;
 
 /// The oldest server that the rest of the program knows.
@@ -45,6 +46,7 @@ async fn questions(context: &Context, client: &Client, bytes: u64) -> Result<Vec
     findings.extend(server(client).await?);
     findings.push(pooler(context, client).await);
     findings.extend(schema_rights(context, client).await?);
+    findings.push(other_runs(context, client).await);
     let schemas = &context.runbook.target.schemas;
     match read_target(client, schemas).await {
         Err(error) => findings.push(bad("target tables", error.to_string(), "")),
@@ -125,6 +127,33 @@ async fn pooler(context: &Context, client: &Client) -> Finding {
         Err(error) => {
             bad(name, format!("a second session could not be opened: {error}"), "free a connection of the role")
         }
+    }
+}
+
+/// A half loaded target of another run is refused; saved rows of a finished one may stand there until it is forgotten.
+async fn other_runs(context: &Context, client: &Client) -> Finding {
+    let name = "no other run half way on the target";
+    let others = match transfer::others(client, &context.run).await {
+        Ok(others) => others,
+        Err(error) => return unknown(name, error.to_string(), "look for schemas cutover_… on the target"),
+    };
+    let told = |wanted: fn(&Other) -> bool| {
+        let named: Vec<String> = others.iter().filter(|other| wanted(other)).map(Other::name).collect();
+        named.join("; ")
+    };
+    let (half, hidden, finished) = (
+        told(|other| !other.half.is_empty()),
+        told(|other| !other.readable),
+        told(|other| other.readable && other.half.is_empty()),
+    );
+    if !half.is_empty() {
+        bad(name, format!("{half} has tables half loaded"), "go on with it or take it back, where it was begun")
+    } else if !hidden.is_empty() {
+        unknown(name, format!("this role may not read what {hidden} keeps there"), "ask whoever began it")
+    } else if finished.is_empty() {
+        passed(name, "none has left anything")
+    } else {
+        passed(name, format!("{finished} keeps what its way back needs until it is forgotten"))
     }
 }
 

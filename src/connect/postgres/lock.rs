@@ -168,6 +168,12 @@ fn name(run: &str) -> String {
     format!("cutover/{run}/lock@{}:{pid}", cut(&host_name(), 63_usize.saturating_sub(fixed)))
 }
 
+/// `HOST:PID` of this process.
+#[must_use]
+pub fn operator() -> String {
+    format!("{}:{}", host_name(), std::process::id())
+}
+
 fn cut(text: &str, bytes: usize) -> &str {
     text.get(..bytes).unwrap_or(text)
 }

@@ -13,7 +13,7 @@ mod tls_options;
 pub use address::{Address, Parts};
 pub use dial::{Dial, DialError, Wire};
 pub use error::ConnectError;
-pub use lock::{Backend, LockError, RunLock};
+pub use lock::{Backend, LockError, RunLock, operator};
 pub use pooler::is_pooled;
 pub use session::{Identity, identity};
 pub use tls_options::TlsMode;

@@ -1,7 +1,7 @@
 //! Frozen copies of the source in the run's directory: the snapshot that is copied from, and one for looking only.
 
-use super::{ActionError, Context, FailureKind, failure};
-use crate::connect::sqlite::{self, Fingerprint, FreezeError, Frozen};
+use super::{ActionError, Context, FailureKind, checking, failure};
+use crate::connect::sqlite::{self, Depth, Fingerprint, FreezeError, Frozen};
 use crate::crash;
 use crate::progress::{LogLevel, Wish};
 use crate::runbook::Settings;
@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Record {
     /// The copy's file name in the run's directory: the directory may be carried elsewhere.
     pub file: String,
-    /// SHA-256, hex.
+    /// SHA-256, hex; empty where nobody has asked for it: only the snapshot of a `snapshot` step has one from the start.
+    #[serde(default)]
     pub sha256: String,
     /// Size.
     pub bytes: u64,
@@ -21,6 +22,13 @@ pub(super) struct Record {
     pub fingerprint: Fingerprint,
     /// What is odd about the source but harms no row.
     pub odd: Vec<String>,
+    /// Whether it was found whole. Until then it is for reading only while the check is at work.
+    #[serde(default = "yes")]
+    pub checked: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Where the copy is that the rows are read from.
@@ -33,37 +41,45 @@ pub(super) fn scan_path(context: &Context) -> PathBuf {
     context.run_dir.join("scan.sqlite")
 }
 
-/// What is recorded about the copy at `path`; none when there is none.
+/// What is recorded about the checked copy at `path`; none when there is none.
 pub(super) fn recorded(path: &Path) -> Option<Record> {
+    noted(path).filter(|record| record.checked)
+}
+
+/// The same, checked or not.
+pub(super) fn noted(path: &Path) -> Option<Record> {
     let text = std::fs::read_to_string(path.with_extension("json")).ok()?;
     let record: Record = serde_json::from_str(&text).ok()?;
     let there = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == record.bytes);
     there.then_some(record)
 }
 
-/// Takes the copy anew and records it.
-pub(super) async fn take(context: &Context, path: &Path) -> Result<Record, ActionError> {
-    let frozen = freeze(context, path).await?;
-    record(path, frozen)
-}
-
-/// Takes the copy anew, unless the one that is there is of the source as it still stands.
+/// Takes the copy anew, checks and hashes it, and records it, unless the one that is there is of the source as it still stands.
 pub(super) async fn take_unless_same(context: &Context, path: &Path) -> Result<Record, ActionError> {
-    match (recorded(path), sqlite::fingerprint(&context.runbook.source.sqlite)) {
-        (Some(record), Ok(now)) if now.change_since(&record.fingerprint).is_none() => Ok(record),
+    match of_source(context, recorded(path)) {
+        Some(record) if !record.sha256.is_empty() => Ok(record),
         _ => take(context, path).await,
     }
 }
 
-/// A copy for looking only: of a source that is written all the time too.
+async fn take(context: &Context, path: &Path) -> Result<Record, ActionError> {
+    let frozen = freeze(context, path, Depth::Rows).await?;
+    record(path, frozen)
+}
+
+/// A record that is of the source as it still stands.
+pub(super) fn of_source(context: &Context, record: Option<Record>) -> Option<Record> {
+    let now = sqlite::fingerprint(&context.runbook.source.sqlite).ok()?;
+    record.filter(|record| now.change_since(&record.fingerprint).is_none())
+}
+
+/// A copy for looking only, checked down to the indexes: nobody waits for it. Of a source that is written all the time too.
 pub(super) async fn look(context: &Context) -> Result<Record, ActionError> {
     let path = scan_path(context);
-    if let (Some(record), Ok(now)) = (recorded(&path), sqlite::fingerprint(&context.runbook.source.sqlite))
-        && now.change_since(&record.fingerprint).is_none()
-    {
+    if let Some(record) = of_source(context, recorded(&path)) {
         return Ok(record);
     }
-    match freeze(context, &path).await {
+    match freeze(context, &path, Depth::Indexes).await {
         Err(FreezeError::Busy { .. }) => {}
         done => return record(&path, done?),
     }
@@ -95,7 +111,7 @@ pub(super) async fn require_unchanged(context: &Context, before: &Record) -> Res
     let path = context.run_dir.join("compare.sqlite");
     let now = take(context, &path).await;
     let _ = remove(&path);
-    if now.as_ref().is_ok_and(|now| now.sha256 == before.sha256) {
+    if now.as_ref().is_ok_and(|now| !before.sha256.is_empty() && now.sha256 == before.sha256) {
         context.progress.log(LogLevel::Info, format!("{moved}, but it holds the same rows: it was only checkpointed"));
         return Ok(());
     }
@@ -114,16 +130,23 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| ActionError::failed(format!("{doing}: {error}")))
 }
 
-async fn freeze(context: &Context, path: &Path) -> Result<Frozen, FreezeError> {
-    let (source, into) = (context.runbook.source.sqlite.clone(), path.to_owned());
+async fn freeze(context: &Context, path: &Path, depth: Depth) -> Result<Frozen, FreezeError> {
+    let into = path.to_owned();
+    waiting(context, move |source, wait| sqlite::freeze(source, &into, depth, wait)).await
+}
+
+/// Runs what copies the source on a thread of its own, telling what is waited for.
+pub(super) async fn waiting<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce(&Path, &mut dyn FnMut(&sqlite::Wait) -> bool) -> Result<T, FreezeError> + Send + 'static,
+) -> Result<T, FreezeError> {
+    let source = context.runbook.source.sqlite.clone();
     let (progress, control) = (context.progress.clone(), context.control.clone());
-    let wait = move |wait: &sqlite::Wait| {
+    let mut wait = move |wait: &sqlite::Wait| {
         progress.waiting(format!("the source to stand still ({}, try {})", wait.moved, wait.attempt));
         control.wish() != Wish::Stop
     };
-    let mut wait = wait;
-    let work = move || sqlite::freeze(&source, &into, &mut wait);
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tokio::task::spawn_blocking(move || work(&source, &mut wait)).await;
     context.progress.waiting("");
     done.unwrap_or_else(|error| {
         let source = std::io::Error::other(error.to_string());
@@ -132,9 +155,15 @@ async fn freeze(context: &Context, path: &Path) -> Result<Frozen, FreezeError> {
 }
 
 fn record(path: &Path, frozen: Frozen) -> Result<Record, ActionError> {
-    let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let Frozen { sha256, bytes, fingerprint, odd, .. } = frozen;
-    let record = Record { file, sha256, bytes, fingerprint, odd };
+    write(path, Record { file: file_name(path), sha256, bytes, fingerprint, odd, checked: true })
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+pub(super) fn write(path: &Path, record: Record) -> Result<Record, ActionError> {
     let text = serde_json::to_string_pretty(&record).unwrap_or_default();
     let beside = path.with_extension("json");
     crash::point("action.snapshot-record.before");
@@ -147,7 +176,11 @@ fn record(path: &Path, frozen: Frozen) -> Result<Record, ActionError> {
 pub(super) async fn source_for(context: &Context, freeze: bool) -> Result<PathBuf, ActionError> {
     let path = snapshot_path(context);
     if freeze {
-        take_unless_same(context, &path).await?;
+        if of_source(context, recorded(&path)).is_none() {
+            checking::copied(context, &path).await?;
+            let (source, copy) = (context.runbook.source.sqlite.clone(), path.clone());
+            blocking("checking the frozen copy", move || checking::checked(&source, &copy)).await??;
+        }
         return Ok(path);
     }
     match recorded(&path) {

@@ -124,7 +124,7 @@ impl Drop for Abandon {
 /// Rows that wait for the server's form of some of their cells.
 struct Batch<'a> {
     foreign: &'a Foreign,
-    rows: Vec<Row>,
+    rows: Vec<Row<'static>>,
     bytes: usize,
     failed: Option<VerifyError>,
 }
@@ -132,7 +132,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     fn push(&mut self, row: &Row, take: &mut impl FnMut(&Row)) {
         self.bytes += row.size();
-        self.rows.push(row.clone());
+        self.rows.push(row.to_owned_row());
         if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
             self.flush(take);
         }

@@ -4,17 +4,20 @@
 //!
 //! The source itself is never opened by SQLite: even a read-only open of a database in WAL mode leaves files beside it.
 
+mod check;
 mod error;
 pub mod far;
 mod files;
 mod freeze;
 mod holders;
+mod pages;
 mod recover;
 mod transaction;
 
+pub use check::Depth;
 pub use error::FreezeError;
 pub use files::{Fingerprint, Mark, fingerprint};
-pub use freeze::{Frozen, Wait, freeze, freeze_live, sha256};
+pub use freeze::{Frozen, Taken, Wait, freeze, freeze_live, prove, sha256, take};
 pub use holders::{Holder, Holders, holders};
 pub use transaction::in_transaction;
 

@@ -59,6 +59,16 @@ pub fn decode(value: ValueRef<'_>, ty: &Type, rules: &Rules, out: &mut Vec<u8>) 
     }
 }
 
+/// The value's own bytes, where they are the canonical ones: a large cell need not be copied then.
+pub(crate) fn as_it_stands<'v>(value: ValueRef<'v>, ty: &Type) -> Option<Result<&'v [u8], Misfit>> {
+    let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = value else { return None };
+    match &ty.kind {
+        TypeKind::Bytea => Some(Ok(bytes)),
+        TypeKind::Text | TypeKind::Varchar(None) | TypeKind::Json => Some(text_of(value).map(|_| bytes)),
+        _ => None,
+    }
+}
+
 fn put(value: ValueRef<'_>, ty: &Type, rules: &Rules, out: &mut Vec<u8>) -> Result<(), Misfit> {
     match &ty.kind {
         TypeKind::Bool => number::boolean(value, out),

@@ -131,7 +131,12 @@ impl<'a> Stage<'a> {
         let state = self.directory.join("state");
         let _ = fs::remove_dir_all(&state);
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
-        command.args(words).arg("--sqlite").arg(&self.source).args(["--output", "json"]);
+        command.args(words);
+        // The source has no table of migrations from which the unit could be told.
+        for column in ["alerts_alertgroup.response_time", "alerts_alertgrouplogrecord.silence_delay"] {
+            command.arg("--interval-unit").arg(format!("public.{column}=us"));
+        }
+        command.arg("--sqlite").arg(&self.source).args(["--output", "json"]);
         command.env("CUTOVER_STATE_DIR", state).env("DATABASE_URL", self.server.url(DATABASE));
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }

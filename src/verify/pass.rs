@@ -6,6 +6,7 @@ use super::row::{Fingerprint, Row};
 use super::source::{Met, SourceRows};
 use super::target::TargetRows;
 use super::{Allowed, VerifyError};
+use crate::connect::sqlite::reads_through;
 use crate::digest::RowHasher;
 use crate::progress::{Control, ProgressSink};
 use crate::schema::TableMapping;
@@ -81,6 +82,7 @@ impl Table {
 
     fn read_source(&self, sink: &mut impl TakesRows) -> Result<Met, VerifyError> {
         let connection = SourceRows::open(&self.path)?;
+        reads_through(&connection).map_err(|error| self.source_failed(&error.to_string()))?;
         let rows =
             SourceRows { connection: &connection, path: &self.path, table: &self.mapping, allowed: &self.allowed };
         let mut pace = Pace::silent(&self.control).until(&self.abandoned);

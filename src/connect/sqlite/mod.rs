@@ -33,3 +33,11 @@ pub fn open_frozen(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
 }
+
+/// Tells a connection that its tables are read from end to end: the few pages of its cache then stay in the core's own.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn reads_through(frozen: &Connection) -> rusqlite::Result<()> {
+    frozen.pragma_update(None, "cache_size", -256)
+}

@@ -15,9 +15,10 @@ use std::os::unix::fs::FileExt as _;
 const DEEPEST: usize = 20;
 /// The byte that SQLite locks; its page holds nothing.
 const LOCK_BYTE: u64 = 0x4000_0000;
-/// Bytes read at once, and how many such blocks are held. Neighbouring leaves mostly stand side by side.
-const BLOCK: u64 = 128 * 1024;
-const BLOCKS: usize = 16;
+/// Bytes read at once, and how many such blocks are held: neighbouring leaves mostly stand side by side, and all of it stays in the
+/// core's own cache. A multiple of the largest page.
+const BLOCK: u64 = 64 * 1024;
+const BLOCKS: usize = 4;
 
 /// Whether the file is sound, with trees at `roots` besides the schema's own on page 1.
 ///

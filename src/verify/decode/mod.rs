@@ -110,10 +110,11 @@ fn text_of(value: ValueRef<'_>) -> Result<Cow<'_, str>, Misfit> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             let text = std::str::from_utf8(bytes)
                 .map_err(|error| Misfit::new(format!("invalid UTF-8 at byte {}", error.valid_up_to())))?;
-            match text.find('\0') {
-                Some(at) => Err(Misfit::new(format!("NUL at byte {at}: PostgreSQL's text cannot hold it"))),
-                None => Ok(Cow::Borrowed(text)),
+            if bytes.contains(&0) {
+                let at = text.find('\0').unwrap_or_default();
+                return Err(Misfit::new(format!("NUL at byte {at}: PostgreSQL's text cannot hold it")));
             }
+            Ok(Cow::Borrowed(text))
         }
         ValueRef::Integer(number) => Ok(Cow::Owned(number.to_string())),
         ValueRef::Real(number) => Ok(Cow::Owned(real_text(number))),

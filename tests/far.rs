@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cutover::connect::sqlite::far::{
     FarStream, Heard, Manner, Shell, ShellError, find_far, fingerprint_far, freeze_far, holders_far, in_transaction_far,
 };
-use cutover::connect::sqlite::{FreezeError, Frozen, freeze};
+use cutover::connect::sqlite::{Depth, FreezeError, Frozen, freeze};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
@@ -133,7 +133,7 @@ fn rows(path: &Path) -> i64 {
 async fn a_live_set_comes_as_one_with_any_programs() {
     let home = tempfile::tempdir().unwrap();
     let (path, _open) = live(home.path());
-    let here = freeze(&path, &home.path().join("here.sqlite"), &mut |_| true).unwrap();
+    let here = freeze(&path, &home.path().join("here.sqlite"), Depth::Rows, &mut |_| true).unwrap();
     let shells: [(&[&str], bool); 4] = [
         (&["cat", "dd", "stat", "wc", "readlink", "sha256sum", "head"], true),
         (&["cat", "dd"], false),

@@ -243,6 +243,7 @@ impl World {
             progress: &progress,
             control: &control,
             rejects_file: None,
+            gate: None,
         };
         tokio::runtime::Runtime::new().unwrap().block_on(work(&job))
     }

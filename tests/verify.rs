@@ -418,6 +418,7 @@ fn hostile(policy: Policy) -> Option<(Case, u64)> {
         progress: &progress,
         control: &control,
         rejects_file: Some(&rejects),
+        gate: None,
     };
     let total = runtime().block_on(async {
         let planned = plan(&job).await.unwrap();

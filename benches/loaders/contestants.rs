@@ -1,34 +1,26 @@
 //! Who runs, and on what.
 
-use crate::measure::{Figures, watch};
+use crate::measure::{Figures, watch, watch_any};
 use cutover::scratch::Server;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-const SCHEMA: &str = include_str!("../../assets/demo/postgres.sql");
-const TABLES: &[&str] = &[
-    "organization",
-    "oncall_user",
-    "integration",
-    "alert_group",
-    "alert",
-    "log_record",
-    "on_call_shift",
-    "user",
-    "dashboard",
-    "annotation",
-    "kv_store",
-    "data_keys",
-];
+const SCHEMA: &str = include_str!("postgres.sql");
+
+/// What two connections load, about the same work for each.
+const HALVES: [&[&str]; 2] =
+    [&["alerts_alertgrouplogrecord", "alerts_alertgroup", "dashboard"], &["annotation", "alerts_alert", "user", "tag"]];
 
 /// One way to load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contestant {
-    /// Ready files, no indexes; two connections; then the indexes.
+    /// Ready files, no indexes but the primary keys; two connections; then the indexes, on two connections.
     Limit,
     /// This program, one transaction.
     Cutover,
+    /// This program, chunks over two connections.
+    Chunked,
     /// pgloader with the options that the guides give.
     Pgloader,
     /// `sqlite3 -csv | psql \copy`, indexes kept.
@@ -38,7 +30,7 @@ pub enum Contestant {
 impl Contestant {
     /// Those whose programs are here; the others are named.
     pub fn available() -> Vec<Self> {
-        let mut all = vec![Self::Limit, Self::Cutover];
+        let mut all = vec![Self::Limit, Self::Cutover, Self::Chunked];
         for (contestant, program) in [(Self::Pgloader, "pgloader"), (Self::Csv, "sqlite3")] {
             if Command::new(program).arg("--version").output().is_ok() {
                 all.push(contestant);
@@ -52,11 +44,17 @@ impl Contestant {
     /// As in the table.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Limit => "limit: binary COPY of ready files, then CREATE INDEX",
-            Self::Cutover => "cutover copy",
+            Self::Limit => "limit: binary COPY of ready files on two connections, then CREATE INDEX",
+            Self::Cutover => "`cutover copy`",
+            Self::Chunked => "`cutover copy --jobs 2`",
             Self::Pgloader => "pgloader",
-            Self::Csv => "sqlite3 -csv into psql",
+            Self::Csv => "sqlite3 -csv into psql, foreign keys unchecked",
         }
+    }
+
+    /// Whether it is this program.
+    pub const fn own(self) -> bool {
+        matches!(self, Self::Cutover | Self::Chunked)
     }
 }
 
@@ -65,27 +63,39 @@ pub struct Stage<'a> {
     server: &'a Server,
     source: PathBuf,
     directory: PathBuf,
-    indexes: String,
+    indexes: Vec<String>,
 }
 
 const DATABASE: &str = "bench";
+
+/// Every index but the primary keys, the largest tables' first: how it is taken off, and how it is built.
+const INDEXES: &str = "
+select case when c.oid is null then format('drop index %s', i.indexrelid::regclass)
+            else format('alter table %s drop constraint %I', i.indrelid::regclass, c.conname) end,
+       case when c.oid is null then pg_get_indexdef(i.indexrelid)
+            else format('alter table %s add constraint %I %s', i.indrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) end
+from pg_index i join pg_class t on t.oid = i.indrelid left join pg_constraint c on c.conindid = i.indexrelid and c.contype = 'u'
+where t.relnamespace = 'public'::regnamespace and not i.indisprimary order by t.relpages desc, i.indexrelid";
+
+/// A table's columns as psql names them, and as SQLite has to write them.
+const COLUMNS: &str = r#"
+select string_agg(quote_ident(attname), ',' order by attnum),
+  string_agg(case when atttypid = 'bytea'::regtype then format('''\x'' || hex("%s")', attname) else format('"%s"', attname) end, ',' order by attnum)
+from pg_attribute where attrelid = '"{table}"'::regclass and attnum > 0"#;
 
 impl<'a> Stage<'a> {
     /// Loads once with cutover to have ready files.
     pub fn new(server: &'a Server, source: &Path, directory: &Path) -> Self {
         let mut stage =
-            Self { server, source: source.to_owned(), directory: directory.to_owned(), indexes: String::new() };
+            Self { server, source: source.to_owned(), directory: directory.to_owned(), indexes: Vec::new() };
         stage.reset();
-        assert!(stage.cutover().wait().unwrap().success());
-        for table in TABLES {
+        assert!(stage.cutover(&["copy"]).wait().unwrap().success());
+        for table in HALVES.concat() {
             let file = fs::File::create(stage.ready(table)).unwrap();
             let copy = format!("copy \"{table}\" to stdout (format binary)");
             assert!(stage.psql().args(["-c", &copy]).stdout(file).status().unwrap().success());
         }
-        stage.indexes = stage.query(
-            "select string_agg(pg_get_indexdef(indexrelid), '; ') from pg_index where indrelid >= 16384 and not indisprimary
-             and indrelid::regclass::text not like 'pg_toast%' and not exists (select from pg_constraint where conindid = indexrelid)",
-        );
+        stage.indexes = stage.query(INDEXES).lines().map(str::to_owned).collect();
         stage
     }
 
@@ -98,28 +108,37 @@ impl<'a> Stage<'a> {
         run("postgres", &format!("drop database if exists {DATABASE}"));
         run("postgres", &format!("create database {DATABASE}"));
         run(DATABASE, SCHEMA);
-        // The row that a fresh instance leaves would be in the way of those who do not truncate.
-        run(DATABASE, "truncate \"user\"");
         run("postgres", "checkpoint");
     }
 
     /// One run.
     pub fn measure(&self, contestant: Contestant) -> Figures {
         match contestant {
-            Contestant::Cutover => watch(vec![self.cutover()], self.postmaster()),
+            Contestant::Cutover => watch(vec![self.cutover(&["copy"])], self.postmaster()),
+            Contestant::Chunked => watch(vec![self.cutover(&["copy", "--jobs", "2"])], self.postmaster()),
             Contestant::Pgloader => watch(vec![self.pgloader()], self.postmaster()),
             Contestant::Csv => watch(vec![self.csv()], self.postmaster()),
             Contestant::Limit => self.limit(),
         }
     }
 
-    fn cutover(&self) -> Child {
+    /// The proof over what stands there: what it costs, and whether it holds.
+    pub fn verify(&self) -> (Figures, bool) {
+        watch_any(vec![self.cutover(&["verify"])], self.postmaster())
+    }
+
+    fn cutover(&self, words: &[&str]) -> Child {
         let state = self.directory.join("state");
         let _ = fs::remove_dir_all(&state);
         let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
-        command.arg("copy").arg("--sqlite").arg(&self.source).args(["--output", "json"]);
+        command.args(words);
+        // The source has no table of migrations from which the unit could be told.
+        for column in ["alerts_alertgroup.response_time", "alerts_alertgrouplogrecord.silence_delay"] {
+            command.arg("--interval-unit").arg(format!("public.{column}=us"));
+        }
+        command.arg("--sqlite").arg(&self.source).args(["--output", "json"]);
         command.env("CUTOVER_STATE_DIR", state).env("DATABASE_URL", self.server.url(DATABASE));
-        command.stdout(Stdio::null()).spawn().unwrap()
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn pgloader(&self) -> Child {
@@ -135,47 +154,38 @@ impl<'a> Stage<'a> {
 
     fn csv(&self) -> Child {
         let psql = self.server.binaries().program("psql");
-        let pipes: Vec<String> = TABLES
-            .iter()
-            .map(|table| {
-                let columns = self.query(&format!(
-                    "select string_agg(quote_ident(attname), ',' order by attnum) from pg_attribute where attrelid = '\"{table}\"'::regclass and attnum > 0 and attname <> 'slack_message_id'"
-                ));
-                let selected = self.query(&format!(
-                    "select string_agg(case when atttypid = 'bytea'::regtype then '''\\x'' || hex(\"' || attname || '\")' else '\"' || attname || '\"' end, ',' order by attnum) from pg_attribute where attrelid = '\"{table}\"'::regclass and attnum > 0 and attname <> 'slack_message_id'"
-                ));
-                format!("sqlite3 -csv \"$SOURCE\" 'select {} from \"{table}\"' | \"$PSQL\" -Xq -c '\\copy \"{table}\" ({columns}) from stdin csv'", selected.replace('\'', "'\\''"))
-            })
-            .collect();
-        let script = format!("export PGOPTIONS='-c session_replication_role=replica'; {}", pipes.join("; "));
+        let pipe = |table: &str| {
+            let found = self.query(&COLUMNS.replace("{table}", table));
+            let (into, from) = found.split_once('|').unwrap();
+            let from = from.replace('\'', "'\\''");
+            format!(
+                "sqlite3 -csv \"$SOURCE\" 'select {from} from \"{table}\"' | \"$PSQL\" -Xq -c '\\copy \"{table}\" ({into}) from stdin csv'"
+            )
+        };
+        let pipes: Vec<String> = HALVES.concat().into_iter().map(pipe).collect();
+        let script = format!("export PGOPTIONS='-c session_replication_role=replica'; set -e; {}", pipes.join("; "));
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).env("SOURCE", &self.source).env("PSQL", psql);
         self.environment(&mut shell, DATABASE);
         shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// Largest tables first on the free one of two connections, as two lists; then the indexes.
+    /// Two connections load, then build the indexes, the largest first and one by turns.
     fn limit(&self) -> Figures {
-        let drop = "select string_agg(format('drop index %s', indexrelid::regclass), '; ') from pg_index where indrelid >= 16384 and not indisprimary
-             and indrelid::regclass::text not like 'pg_toast%' and not exists (select from pg_constraint where conindid = indexrelid)";
         let constraints = "select string_agg(format('alter table %s drop constraint %I', conrelid::regclass, conname), '; ') from pg_constraint where contype = 'f'";
-        for sql in [self.query(constraints), self.query(drop)] {
+        let (drops, builds): (Vec<&str>, Vec<&str>) =
+            self.indexes.iter().filter_map(|line| line.split_once('|')).unzip();
+        for sql in [self.query(constraints), drops.join("; ")] {
             assert!(self.psql().args(["-c", &sql]).status().unwrap().success());
         }
-        let (one, two) = (
-            ["log_record", "alert_group", "organization", "integration"],
-            ["annotation", "alert", "dashboard", "user", "oncall_user", "on_call_shift", "kv_store", "data_keys"],
-        );
-        let loads = watch(vec![self.ready_load(&one), self.ready_load(&two)], self.postmaster());
-        let halves: Vec<&str> = self.indexes.split("; ").collect();
-        let (first, second) = halves.split_at(halves.len() / 2);
-        let builds =
-            watch(vec![self.statements(&first.join("; ")), self.statements(&second.join("; "))], self.postmaster());
+        let loads = watch(HALVES.map(|half| self.ready_load(half)).into(), self.postmaster());
+        let turn = |first: usize| builds.iter().skip(first).step_by(2).copied().collect::<Vec<_>>().join("; ");
+        let built = watch(vec![self.statements(&turn(0)), self.statements(&turn(1))], self.postmaster());
         Figures {
-            wall: loads.wall + builds.wall,
-            client_cpu: loads.client_cpu + builds.client_cpu,
-            server_cpu: loads.server_cpu + builds.server_cpu,
-            peak_rss_mb: loads.peak_rss_mb.max(builds.peak_rss_mb),
+            wall: loads.wall + built.wall,
+            client_cpu: loads.client_cpu + built.client_cpu,
+            server_cpu: loads.server_cpu + built.server_cpu,
+            peak_rss_mb: loads.peak_rss_mb.max(built.peak_rss_mb),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Loads all tables.
 
+use super::checking::{self, Checking};
 use super::job::Load;
 use super::{
     Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, failure, frozen, late_writes, truncate,
@@ -8,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::figures;
 use crate::runbook::{Settings, settings};
 use crate::transfer::saved::Saved;
-use crate::transfer::{self, Planned};
+use crate::transfer::{self, Job, Planned};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,8 +63,13 @@ impl Action for Copy {
     }
 
     async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
-        let source = frozen::source_for(context, self.0.freeze).await?;
-        let mapping = self.load(context, source).decide(context).await?.mapping;
+        let source = checking::unchecked(context, self.0.freeze).await?;
+        let decided = self.load(context, source).decide(context).await;
+        if decided.is_err() {
+            // Damage explains every other failure.
+            frozen::source_for(context, self.0.freeze).await?;
+        }
+        let mapping = decided?.mapping;
         let tables: Vec<_> = mapping.tables.into_iter().map(|table| table.target).collect();
         let client = context.session().await?;
         Checkpoint::of(&transfer::sequences(&client, &tables).await?)
@@ -72,13 +78,23 @@ impl Action for Copy {
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
         // A run that is resumed may come back to a source that somebody wrote meanwhile.
         frozen::require_quiet_after_quiesce(context).await?;
-        let load = self.load(context, frozen::source_for(context, self.0.freeze).await?);
+        let checking = Checking::begin(context, self.0.freeze).await?;
+        let load = self.load(context, checking.path.clone());
         let planned = load.decide(context).await?;
         let keeps =
             self.0.keep_undo && self.saved_by_truncate(context)?.is_none() && planned.report.problems.is_empty();
-        let saved = if keeps { Some(truncate::save(context, &load, &planned.mapping).await?) } else { None };
-        let copied = transfer::copy(&load.job(context), &planned).await;
-        let evidence = copied.map_err(|error| with_plan(error.into(), &planned))?;
+        let saved = if keeps {
+            checking.passed().await?;
+            Some(truncate::save(context, &load, &planned.mapping).await?)
+        } else {
+            None
+        };
+        let job = Job { gate: Some(&checking.gate), ..load.job(context) };
+        let evidence = match transfer::copy(&job, &planned).await {
+            Ok(evidence) => evidence,
+            Err(error) => return Err(with_plan(checking.or_damage(error.into()).await, &planned)),
+        };
+        checking.passed().await?;
         let rows = evidence.tables.iter().map(|table| table.rows_loaded).sum();
         let rejected = match evidence.rejects_total {
             0 => String::new(),

@@ -1,8 +1,8 @@
 //! Frozen copies of the source in the run's directory: the snapshot that is copied from, and one for looking only.
 
 use super::source::{self, Site};
-use super::{ActionError, Context, FailureKind, failure};
-use crate::connect::sqlite::{Fingerprint, FreezeError, Frozen};
+use super::{ActionError, Context, FailureKind, checking, failure};
+use crate::connect::sqlite::{Depth, Fingerprint, FreezeError, Frozen};
 use crate::crash;
 use crate::progress::LogLevel;
 use crate::runbook::Settings;
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Record {
     /// The copy's file name in the run's directory: the directory may be carried elsewhere.
     pub file: String,
-    /// SHA-256, hex.
+    /// SHA-256, hex; empty where nobody has asked for it: only the snapshot of a `snapshot` step has one from the start.
+    #[serde(default)]
     pub sha256: String,
     /// Size.
     pub bytes: u64,
@@ -22,6 +23,13 @@ pub(super) struct Record {
     pub fingerprint: Fingerprint,
     /// What is odd about the source but harms no row.
     pub odd: Vec<String>,
+    /// Whether it was found whole. Until then it is for reading only while the check is at work.
+    #[serde(default = "yes")]
+    pub checked: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Where the copy is that the rows are read from.
@@ -34,40 +42,45 @@ pub(super) fn scan_path(context: &Context) -> PathBuf {
     context.run_dir.join("scan.sqlite")
 }
 
-/// What is recorded about the copy at `path`; none when there is none.
+/// What is recorded about the checked copy at `path`; none when there is none.
 pub(super) fn recorded(path: &Path) -> Option<Record> {
+    noted(path).filter(|record| record.checked)
+}
+
+/// The same, checked or not.
+pub(super) fn noted(path: &Path) -> Option<Record> {
     let text = std::fs::read_to_string(path.with_extension("json")).ok()?;
     let record: Record = serde_json::from_str(&text).ok()?;
     let there = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == record.bytes);
     there.then_some(record)
 }
 
-/// Takes the copy anew and records it.
-async fn take(context: &Context, site: &Site, path: &Path) -> Result<Record, ActionError> {
-    let frozen = site.freeze(context, path).await?;
+/// Takes the copy anew, checks and hashes it, and records it.
+pub(super) async fn take(context: &Context, site: &Site, path: &Path) -> Result<Record, ActionError> {
+    let frozen = site.freeze(context, path, Depth::Rows).await?;
     record(path, frozen)
 }
 
-/// Takes the copy anew, unless the one that is there is of the source as it still stands.
+/// The same, unless the copy that is there is of the source as it still stands.
 pub(super) async fn take_unless_same(context: &Context, path: &Path) -> Result<Record, ActionError> {
     let site = context.source().await?;
-    match same(&site, path).await {
-        Some(record) => Ok(record),
-        None => take(context, &site, path).await,
+    match of_source(&site, recorded(path)).await {
+        Some(record) if !record.sha256.is_empty() => Ok(record),
+        _ => take(context, &site, path).await,
     }
 }
 
-/// What is recorded of the copy at `path`, when the source still is what it was then.
-async fn same(site: &Site, path: &Path) -> Option<Record> {
-    let record = recorded(path)?;
+/// A record that is of the source as it still stands.
+pub(super) async fn of_source(site: &Site, record: Option<Record>) -> Option<Record> {
+    let record = record?;
     let now = site.fingerprint().await.ok()?;
     (now.tells_writes() && now.change_since(&record.fingerprint).is_none()).then_some(record)
 }
 
-/// A copy for looking only: of a source that is written all the time too.
+/// A copy for looking only, checked down to the indexes: nobody waits for it. Of a source that is written all the time too.
 pub(super) async fn look(context: &Context) -> Result<Record, ActionError> {
     let (site, path) = (context.source().await?, scan_path(context));
-    if let Some(record) = same(&site, &path).await {
+    if let Some(record) = of_source(&site, recorded(&path)).await {
         return Ok(record);
     }
     if site.is_in_pod() {
@@ -76,7 +89,7 @@ pub(super) async fn look(context: &Context) -> Result<Record, ActionError> {
             .log(LogLevel::Info, format!("a copy is taken from where the application runs: {}", site.name()));
         return record(&path, site.freeze_live(context, &path).await?);
     }
-    match site.freeze(context, &path).await {
+    match site.freeze(context, &path, Depth::Indexes).await {
         Err(FreezeError::Busy { .. }) => {}
         done => return record(&path, done?),
     }
@@ -109,7 +122,7 @@ async fn require_unchanged(context: &Context, site: &Site, before: &Record) -> R
     let path = context.run_dir.join("compare.sqlite");
     let now = take(context, site, &path).await;
     let _ = remove(&path);
-    if now.as_ref().is_ok_and(|now| now.sha256 == before.sha256) {
+    if now.as_ref().is_ok_and(|now| !before.sha256.is_empty() && now.sha256 == before.sha256) {
         context.progress.log(LogLevel::Info, format!("{moved}, but it holds the same rows"));
         return Ok(());
     }
@@ -134,9 +147,15 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 fn record(path: &Path, frozen: Frozen) -> Result<Record, ActionError> {
-    let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let Frozen { sha256, bytes, fingerprint, odd, .. } = frozen;
-    let record = Record { file, sha256, bytes, fingerprint, odd };
+    write(path, Record { file: file_name(path), sha256, bytes, fingerprint, odd, checked: true })
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+pub(super) fn write(path: &Path, record: Record) -> Result<Record, ActionError> {
     let text = serde_json::to_string_pretty(&record).unwrap_or_default();
     let beside = path.with_extension("json");
     crash::point("action.snapshot-record.before");
@@ -149,7 +168,11 @@ fn record(path: &Path, frozen: Frozen) -> Result<Record, ActionError> {
 pub(super) async fn source_for(context: &Context, freeze: bool) -> Result<PathBuf, ActionError> {
     let path = snapshot_path(context);
     if freeze {
-        take_unless_same(context, &path).await?;
+        checking::copied(context, &path).await?;
+        if recorded(&path).is_none() {
+            let (source, copy) = (context.runbook.source.sqlite.clone(), path.clone());
+            blocking("checking the frozen copy", move || checking::checked(&source, &copy)).await??;
+        }
         return Ok(path);
     }
     match recorded(&path) {

@@ -39,6 +39,7 @@ impl Load {
             progress: &context.progress,
             control: &context.control,
             rejects_file: Some(&self.rejects),
+            gate: None,
         }
     }
 

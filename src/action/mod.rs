@@ -3,6 +3,7 @@
 //! The engine's driver calls these through [`Action`] and knows no kind; `main` hands it the [`Actions`] that maps settings to
 //! code, so that tests can put faults there.
 
+mod checking;
 pub mod config_file;
 mod copy;
 mod failure;

@@ -1,11 +1,13 @@
 //! Proves that the rows arrived.
 
+use super::checking::Checking;
 use super::job::Load;
 use super::{Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, frozen};
 use crate::evidence::{Evidence, Finding, Verdict};
 use crate::figures;
 use crate::runbook::settings;
 use async_trait::async_trait;
+use std::path::PathBuf;
 
 /// The action.
 pub(super) struct Verify(pub settings::Verify);
@@ -26,7 +28,17 @@ impl Action for Verify {
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
-        let load = Load::new(context, frozen::source_for(context, self.0.freeze).await?);
+        let checking = Checking::begin(context, self.0.freeze).await?;
+        match self.compare(context, checking.path.clone()).await {
+            Ok(outcome) => checking.passed().await.map(|()| outcome),
+            Err(error) => Err(checking.or_damage(error).await),
+        }
+    }
+}
+
+impl Verify {
+    async fn compare(&self, context: &Context, source: PathBuf) -> Result<Outcome, ActionError> {
+        let load = Load::new(context, source);
         let planned = load.decide(context).await?;
         if let Some(problem) = planned.report.problems.first() {
             let kind = if problem.undecided { FailureKind::Undecided } else { FailureKind::Refused };

@@ -4,7 +4,7 @@ use super::temporary::Temporary;
 use super::{Stop, cluster, form, print, secrets};
 use crate::cli;
 use crate::connect::postgres::{Address, LockError, is_pooled};
-use crate::connect::sqlite::freeze;
+use crate::connect::sqlite::{Depth, freeze};
 use crate::evidence::PlanReport;
 use crate::headless::{Finished, Form, Signals, Verdict, Voice};
 use crate::progress::{Control, ProgressSink, Wish};
@@ -71,6 +71,7 @@ async fn look(runbook: &Runbook, address: &Address) -> Result<PlanReport, Stop> 
             progress: &progress,
             control: &control,
             rejects_file: None,
+            gate: None,
         };
         Ok(plan(&job).await?.report)
     };
@@ -100,7 +101,9 @@ async fn refuse_pooler(address: &Address) -> Result<(), Stop> {
 /// A copy of the source, taken where blocking is allowed.
 async fn frozen(source: &Path, room: &Path, control: &Control) -> Result<std::path::PathBuf, Stop> {
     let (source, into, control) = (source.to_owned(), room.join("source.db"), control.clone());
-    let taking = tokio::task::spawn_blocking(move || freeze(&source, &into, &mut |_| control.wish() != Wish::Stop));
+    let taking = tokio::task::spawn_blocking(move || {
+        freeze(&source, &into, Depth::Indexes, &mut |_| control.wish() != Wish::Stop)
+    });
     let frozen = taking.await.map_err(|error| Stop::failed(format!("copying the source: {error}")))??;
     Ok(frozen.path)
 }

@@ -33,6 +33,30 @@ pub(super) fn canonical(text: &[u8], out: &mut Vec<u8>) -> Result<(), BadWire> {
     reader.document().ok_or(bad)
 }
 
+/// How many bytes of a JSON string come before its next quote, backslash or control character; none where none of these follows.
+/// Eight bytes at a time: in the word of each test the lowest byte that is set is exact
+/// (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
+#[must_use]
+pub fn plain(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, bytes) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*bytes);
+        let is = |byte: u8| {
+            let gone = word ^ (ONES * u64::from(byte));
+            gone.wrapping_sub(ONES) & !gone
+        };
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (is(b'"') | is(b'\\') | control) & HIGHS;
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let tail = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+    Some(words.len() * 8 + tail)
+}
+
 impl Reader<'_, '_> {
     fn document(&mut self) -> Option<()> {
         loop {
@@ -177,7 +201,7 @@ impl Reader<'_, '_> {
         let start = self.out.len();
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+            let plain = plain(rest)?;
             self.out.extend_from_slice(&rest[..plain]);
             self.at += plain + 1;
             match rest[plain] {
@@ -279,5 +303,20 @@ impl Reader<'_, '_> {
             .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')).min(1 << 40));
         self.at += digits;
         (digits > 0).then_some(if negative { -value } else { value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn plain_bytes_are_counted_as_one_by_one(text in proptest::collection::vec(prop_oneof![
+            4 => any::<u8>(), 8 => 0x20_u8..0x7f, 1 => Just(b'"'), 1 => Just(b'\\'), 1 => 0x1e_u8..0x22], 0..40)) {
+            let expected = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            prop_assert_eq!(plain(&text), expected);
+        }
     }
 }

@@ -12,6 +12,7 @@ mod show;
 mod table;
 
 pub use canonical::{BadWire, CanonicalKind, from_wire};
+pub use json::plain;
 pub use row::{RowHash, RowHasher};
 pub use show::show;
 pub use table::{BUCKETS, TableDigest};

@@ -45,18 +45,18 @@ impl RowHasher {
     /// # Errors
     /// When the bytes are not a value of that kind. The row cannot be used any more.
     pub fn wire(&mut self, kind: &CanonicalKind, payload: Option<&[u8]>) -> Result<(), BadWire> {
-        match payload {
-            None => self.null(),
-            Some(bytes) if *kind == CanonicalKind::Bytes => self.canonical(bytes),
-            Some(bytes) => return self.built(|out| canonical::from_wire(kind, bytes, out)),
+        match (payload, kind) {
+            (None, _) => self.null(),
+            (Some(bytes), CanonicalKind::Bytes) => self.canonical(bytes),
+            (Some(bytes), _) => return self.built(|out| canonical::from_wire(kind, bytes, out)),
         }
         Ok(())
     }
 
     /// Adds a cell whose canonical bytes are at hand.
     pub fn canonical(&mut self, bytes: &[u8]) {
-        self.buffer.push(VALUE);
-        self.buffer.extend_from_slice(&length(bytes.len()));
+        let [a, b, c, d] = length(bytes.len());
+        self.buffer.extend_from_slice(&[VALUE, a, b, c, d]);
         if bytes.len() < PIECE {
             self.buffer.extend_from_slice(bytes);
         } else {

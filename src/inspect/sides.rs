@@ -45,6 +45,7 @@ impl Mapped {
             progress: &progress,
             control: &control,
             rejects_file: None,
+            gate: None,
         };
         let planned = decide(&job).await.map_err(|error| failed("pairing the tables", &error))?;
         Ok(Self { path, options, mapping: planned.mapping })

@@ -167,6 +167,10 @@ impl Work<'_> {
     /// After a COMMIT without an answer, the ledger says which it was.
     async fn commit(&self, evidence: Evidence) -> Result<Evidence, Fault> {
         let pid = preconditions::backend(self.client).await?;
+        tokio::select! {
+            proven = self.job.proven() => proven?,
+            () = self.job.control.stopped() => return Err(super::session::interrupted().into()),
+        }
         crash::point("transfer.commit.before");
         let committed = self.client.batch_execute("COMMIT").await;
         crash::point("transfer.commit.after");

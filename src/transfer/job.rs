@@ -6,6 +6,7 @@ use crate::progress::{Control, ProgressSink};
 use crate::runbook::TransferOptions;
 use crate::schema::{Mapping, SchemaError};
 use std::path::Path;
+use tokio::sync::watch;
 
 /// One transfer: from where, to where, by which rules.
 #[derive(Clone, Copy)]
@@ -24,6 +25,47 @@ pub struct Job<'a> {
     pub control: &'a Control,
     /// Where every reject is written, a JSON object a line; none to keep only the listed ones.
     pub rejects_file: Option<&'a Path>,
+    /// What has to come out well before anything is committed; none where it has come out already.
+    pub gate: Option<&'a Gate>,
+}
+
+/// A proof that is still being made while rows move: that the source's frozen copy is sound. Nothing is committed before it is there.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    verdict: watch::Receiver<Option<Result<(), String>>>,
+}
+
+/// The end that says how the proof came out. Dropped without a word it refuses.
+#[derive(Debug)]
+pub struct Verdict {
+    sender: watch::Sender<Option<Result<(), String>>>,
+}
+
+impl Gate {
+    /// A closed gate, and the end that opens it.
+    #[must_use]
+    pub fn closed() -> (Verdict, Self) {
+        let (sender, verdict) = watch::channel(None);
+        (Verdict { sender }, Self { verdict })
+    }
+
+    /// Waits until the proof is there.
+    ///
+    /// # Errors
+    /// What is wrong with the source.
+    pub async fn passed(&self) -> Result<(), String> {
+        let mut verdict = self.verdict.clone();
+        let seen = verdict.wait_for(Option::is_some).await;
+        let found = seen.map_or(None, |found| found.clone());
+        found.unwrap_or_else(|| Err("the check of the source's frozen copy ended without a verdict".to_owned()))
+    }
+}
+
+impl Verdict {
+    /// Opens the gate, or says why it stays closed.
+    pub fn give(self, found: Result<(), String>) {
+        self.sender.send_replace(Some(found));
+    }
 }
 
 /// What will be done: for the operator, and for the code that does it.
@@ -95,6 +137,15 @@ impl From<SchemaError> for TransferError {
 }
 
 impl Job<'_> {
+    /// Waits until the source is known to be sound; to be called before anything is committed.
+    pub(super) async fn proven(&self) -> Result<(), TransferError> {
+        let Some(gate) = self.gate else { return Ok(()) };
+        self.progress.waiting("the check of the source's frozen copy");
+        let found = gate.passed().await;
+        self.progress.waiting("");
+        found.map_err(|reason| TransferError::Refused(format!("{reason}; the target is as it was")))
+    }
+
     /// The run's schema on the target: `cutover_` and the run's id, hyphens as underscores.
     #[must_use]
     pub fn run_schema(&self) -> String {

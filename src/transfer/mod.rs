@@ -35,7 +35,7 @@ mod takeoff;
 
 pub use copy::copy;
 pub use decide::decide;
-pub use job::{Job, Planned, Rejected, TransferError, run_schema};
+pub use job::{Gate, Job, Planned, Rejected, TransferError, Verdict, run_schema};
 pub use others::{Other, others};
 pub use plan::plan;
 pub use sequences::{Sequence, SequenceState, reset_sequences, restore_sequences, sequences};

@@ -5,6 +5,7 @@ use super::rows::{HEADER, Kept, Pending, TRAILER, TableEncoder};
 use super::server_types::ServerTypes;
 use super::session::interrupted;
 use super::skips::TableSkips;
+use crate::connect::sqlite::reads_through;
 use crate::digest::{RowHasher, TableDigest};
 use crate::evidence::Policy;
 use crate::progress::{Control, PartProgress, ProgressSink, Wish};
@@ -83,6 +84,7 @@ impl Producer<'_> {
     pub(super) fn run(mut self) -> Result<Produced, Halt> {
         let label = self.table.target.label();
         let failed = |error: rusqlite::Error| -> Halt { reading(&label, &error).into() };
+        reads_through(self.frozen).map_err(failed)?;
         let mut statement = self.frozen.prepare(&self.encoder.selected.sql).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let mut produced = Produced::default();

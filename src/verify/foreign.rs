@@ -65,7 +65,7 @@ impl Foreign {
     }
 
     /// Puts the server's form of each such cell into the rows.
-    pub(crate) async fn settle(&self, rows: &mut [Row]) -> Result<(), VerifyError> {
+    pub(crate) async fn settle(&self, rows: &mut [Row<'_>]) -> Result<(), VerifyError> {
         for (column, ty) in &self.columns {
             let texts: Vec<(usize, String)> = rows
                 .iter()
@@ -94,7 +94,7 @@ impl Foreign {
         ty: &Type,
         column: usize,
         texts: &[(usize, String)],
-        rows: &mut [Row],
+        rows: &mut [Row<'_>],
     ) -> Result<(), VerifyError> {
         for (place, text) in texts {
             match self.ask(ty, &[text]).await {

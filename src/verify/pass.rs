@@ -6,6 +6,7 @@ use super::row::{Fingerprint, Row};
 use super::source::{Met, SourceRows};
 use super::target::TargetRows;
 use super::{Allowed, VerifyError};
+use crate::connect::sqlite::reads_through;
 use crate::digest::RowHasher;
 use crate::progress::{Control, ProgressSink};
 use crate::schema::TableMapping;
@@ -81,6 +82,7 @@ impl Table {
 
     fn read_source(&self, sink: &mut impl TakesRows) -> Result<Met, VerifyError> {
         let connection = SourceRows::open(&self.path)?;
+        reads_through(&connection).map_err(|error| self.source_failed(&error.to_string()))?;
         let rows =
             SourceRows { connection: &connection, path: &self.path, table: &self.mapping, allowed: &self.allowed };
         let mut pace = Pace::silent(&self.control).until(&self.abandoned);
@@ -124,7 +126,7 @@ impl Drop for Abandon {
 /// Rows that wait for the server's form of some of their cells.
 struct Batch<'a> {
     foreign: &'a Foreign,
-    rows: Vec<Row>,
+    rows: Vec<Row<'static>>,
     bytes: usize,
     failed: Option<VerifyError>,
 }
@@ -132,7 +134,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     fn push(&mut self, row: &Row, take: &mut impl FnMut(&Row)) {
         self.bytes += row.size();
-        self.rows.push(row.clone());
+        self.rows.push(row.to_owned_row());
         if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
             self.flush(take);
         }

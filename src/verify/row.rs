@@ -6,18 +6,20 @@ use std::ops::Range;
 
 /// A row whose buffer is used again for the next one. The only row of its side that is held.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Row {
+pub(crate) struct Row<'r> {
     bytes: Vec<u8>,
-    cells: Vec<Cell>,
+    cells: Vec<Cell<'r>>,
     /// What stands in the way of comparing a cell, by column.
     misfits: Vec<(usize, String)>,
 }
 
 /// Where a cell's canonical bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Cell {
+enum Cell<'r> {
     Null,
     Value(Range<usize>),
+    /// A large cell that its reader holds.
+    Lent(&'r [u8]),
     /// A large cell, left where it came in.
     Shared(Bytes),
     /// A source cell that its column cannot hold: the raw bytes, which equal no value.
@@ -45,7 +47,30 @@ const KEPT: usize = 1 << 20;
 /// Goes before a misfit's bytes, so that they equal no value.
 const NO_VALUE: [u8; 16] = *b"\xff\x00no such value\xff";
 
-impl Row {
+/// From this size on a cell is not copied out of where it came in.
+pub(crate) const LARGE: usize = 16 * 1024;
+
+impl<'r> Row<'r> {
+    /// An empty row with the room of this one, for cells that live shorter or longer.
+    pub(crate) fn emptied<'n>(mut self) -> Row<'n> {
+        self.clear();
+        // The same room is used again: nothing is left in it.
+        Row { bytes: self.bytes, cells: self.cells.into_iter().map(|_| Cell::Null).collect(), misfits: self.misfits }
+    }
+
+    /// A row of its own, whatever its reader does.
+    pub(crate) fn to_owned_row(&self) -> Row<'static> {
+        let own = |cell: &Cell<'_>| match cell {
+            Cell::Null => Cell::Null,
+            Cell::Value(range) => Cell::Value(range.clone()),
+            Cell::Lent(bytes) => Cell::Shared(Bytes::copy_from_slice(bytes)),
+            Cell::Shared(bytes) => Cell::Shared(bytes.clone()),
+            Cell::Misfit(range) => Cell::Misfit(range.clone()),
+        };
+        let cells = self.cells.iter().map(own).collect();
+        Row { bytes: self.bytes.clone(), cells, misfits: self.misfits.clone() }
+    }
+
     /// Forgets the last row.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
@@ -70,6 +95,11 @@ impl Row {
     /// Adds a large cell whose canonical bytes are at hand, without taking a copy.
     pub(crate) fn shared(&mut self, bytes: Bytes) {
         self.cells.push(Cell::Shared(bytes));
+    }
+
+    /// Adds a large cell whose canonical bytes its reader holds.
+    pub(crate) fn lent(&mut self, bytes: &'r [u8]) {
+        self.cells.push(Cell::Lent(bytes));
     }
 
     /// Adds a cell that its column cannot hold.
@@ -106,6 +136,7 @@ impl Row {
     pub(crate) fn view(&self, column: usize) -> View<'_> {
         match self.cells.get(column) {
             Some(Cell::Value(range)) => View::Value(&self.bytes[range.clone()]),
+            Some(Cell::Lent(bytes)) => View::Value(bytes),
             Some(Cell::Shared(bytes)) => View::Value(bytes),
             Some(Cell::Misfit(range)) => {
                 let reason = self.misfits.iter().find(|(at, _)| *at == column).map_or("", |(_, reason)| reason);

@@ -4,7 +4,7 @@ use super::allowed::{AllowedRow, AllowedTable};
 use super::decode::{self, Misfit};
 use super::foreign;
 use super::pace::Pace;
-use super::row::Row;
+use super::row::{LARGE, Row};
 use super::{Allowed, VerifyError};
 use crate::evidence::Key;
 use crate::schema::{ColumnMapping, TableMapping, Type, TypeKind, quote};
@@ -68,7 +68,7 @@ impl SourceRows<'_> {
         let mut statement = self.connection.prepare(&sql).map_err(|error| self.failed(&error))?;
         let mut rows = statement.query(parameters).map_err(|error| self.failed(&error))?;
         let mut met = Met::default();
-        let mut row = Row::default();
+        let mut spare = Row::default();
         while let Some(read) = rows.next().map_err(|error| self.failed(&error))? {
             breathe()?;
             met.rows += 1;
@@ -77,12 +77,13 @@ impl SourceRows<'_> {
                 met.skipped += 1;
                 continue;
             }
-            row.clear();
+            let mut row = spare.emptied();
             for (place, column) in self.table.columns.iter().enumerate() {
                 let value = read.get_ref(place).map_err(|error| self.failed(&error))?;
                 met.changed += u64::from(put(&mut row, column, value, exception));
             }
             take(&row);
+            spare = row.emptied();
         }
         Ok(met)
     }
@@ -97,7 +98,7 @@ impl SourceRows<'_> {
 }
 
 /// Adds a cell to the row; whether a policy changed it.
-fn put(row: &mut Row, column: &ColumnMapping, value: ValueRef<'_>, exception: Option<&AllowedRow>) -> bool {
+fn put<'r>(row: &mut Row<'r>, column: &ColumnMapping, value: ValueRef<'r>, exception: Option<&AllowedRow>) -> bool {
     let named = |list: &[String]| list.iter().any(|name| *name == column.target.name || *name == column.source.name);
     if exception.is_some_and(|exception| named(&exception.nulls)) {
         row.null();
@@ -105,11 +106,22 @@ fn put(row: &mut Row, column: &ColumnMapping, value: ValueRef<'_>, exception: Op
     }
     let replaced =
         exception.filter(|exception| named(&exception.replaced)).and_then(|_| mended(value, &column.target.ty));
+    if replaced.is_none()
+        && is_large(value)
+        && let Some(Ok(bytes)) = decode::as_it_stands(value, &column.target.ty)
+    {
+        row.lent(bytes);
+        return false;
+    }
     let wanted = replaced.as_ref().map_or(value, |text| ValueRef::Text(text.as_bytes()));
     if let Err(Misfit { reason }) = row.cell(|out| canonical(wanted, column, out)) {
         row.misfit(&decode::raw(value), reason);
     }
     replaced.is_some()
+}
+
+fn is_large(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Text(bytes) | ValueRef::Blob(bytes) if bytes.len() >= LARGE)
 }
 
 fn canonical(value: ValueRef<'_>, column: &ColumnMapping, out: &mut Vec<u8>) -> Result<bool, Misfit> {

@@ -4,7 +4,7 @@ use super::VerifyError;
 use super::copy_stream::{CopyStream, cells};
 use super::foreign;
 use super::pace::Pace;
-use super::row::Row;
+use super::row::{LARGE, Row};
 use crate::connect::postgres::Address;
 use crate::digest::{CanonicalKind, from_wire};
 use crate::schema::{ColumnMapping, Mapping, TableMapping, quote, security};
@@ -12,9 +12,6 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
-
-/// From this size on a cell is not copied out of its message.
-const LARGE: usize = 16 * 1024;
 
 /// One table of the target.
 pub(crate) struct TargetRows<'a> {
@@ -117,7 +114,7 @@ impl<'a> TargetRows<'a> {
         format!("SELECT {} FROM {only}{}", columns.join(", "), self.table.target.quoted())
     }
 
-    fn fill(&self, row: &mut Row, read: &Bytes) -> Result<(), VerifyError> {
+    fn fill(&self, row: &mut Row<'_>, read: &Bytes) -> Result<(), VerifyError> {
         row.clear();
         let mut count = 0;
         for ((cell, kind), column) in cells(read).zip(&self.kinds).zip(&self.table.columns) {

@@ -1,6 +1,6 @@
 //! Freezing a SQLite source: complete, and without a trace beside it.
 
-use cutover::connect::sqlite::{FreezeError, fingerprint, freeze, freeze_live, holders, open_frozen, sha256};
+use cutover::connect::sqlite::{Depth, FreezeError, fingerprint, freeze, freeze_live, holders, open_frozen, sha256};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +41,7 @@ impl Place {
 
     fn freeze(&self) -> Result<cutover::connect::sqlite::Frozen, FreezeError> {
         let before = picture(self.directory.path());
-        let frozen = freeze(&self.source(), &self.copy(), &mut |_| true);
+        let frozen = freeze(&self.source(), &self.copy(), Depth::Rows, &mut |_| true);
         assert_eq!(picture(self.directory.path()), before, "the source's directory changed");
         frozen
     }
@@ -143,7 +143,7 @@ fn a_symbolic_link_leads_to_the_files_beside_the_real_one() {
     let links = tempfile::tempdir().unwrap();
     let link = links.path().join("grafana.db");
     symlink(place.source(), &link).unwrap();
-    let frozen = freeze(&link, &place.copy(), &mut |_| true).unwrap();
+    let frozen = freeze(&link, &place.copy(), Depth::Pages, &mut |_| true).unwrap();
     assert_eq!(rows(&frozen.path), 9);
     assert_eq!(frozen.fingerprint.path, fs::canonicalize(place.source()).unwrap());
     assert_eq!(fs::read_dir(links.path()).unwrap().count(), 1);
@@ -161,7 +161,7 @@ fn what_is_no_database_is_refused_with_its_reason() {
     assert!(place.freeze().unwrap_err().to_string().contains("encrypted"));
     fs::remove_file(place.source()).unwrap();
     fs::create_dir(place.source()).unwrap();
-    let refused = freeze(&place.source(), &place.copy(), &mut |_| true).unwrap_err().to_string();
+    let refused = freeze(&place.source(), &place.copy(), Depth::Rows, &mut |_| true).unwrap_err().to_string();
     assert!(refused.contains("a directory"), "{refused}");
     assert!(place.left().is_empty(), "{:?}", place.left());
 }
@@ -208,7 +208,7 @@ fn a_source_that_is_written_all_the_time_is_refused_and_says_by_whom() {
             }
         });
         let mut tries = 0;
-        let error = freeze(&place.source(), &place.copy(), &mut |wait| {
+        let error = freeze(&place.source(), &place.copy(), Depth::Rows, &mut |wait| {
             tries = wait.attempt;
             wait.attempt < 5
         });

@@ -5,6 +5,7 @@
 mod support;
 
 mod binary;
+mod memory;
 mod runs;
 mod transfer;
 mod words;

@@ -183,6 +183,24 @@ fn what_the_world_refuses_is_refused_and_touches_nothing() {
     assert_eq!(plan.objects()[0]["event"], "plan");
 }
 
+/// The rows move while the copy of the source is checked: what only the check sees has to come in time all the same.
+#[test]
+fn damage_that_no_row_shows_stops_the_copy_before_its_commit() {
+    let case = case(SOURCE, TARGET);
+    let whole = std::fs::read(&case.source).unwrap();
+    let mut damaged = whole.clone();
+    damaged[39] = 1; // the header promises a free page, and there is none
+    std::fs::write(&case.source, damaged).unwrap();
+    let (code, finished) = case.json("copy", &[]);
+    assert_eq!((code, &finished["refused"]), (1, &json!(true)), "{finished}");
+    let error = finished["error"].as_str().unwrap();
+    assert!(error.contains("is damaged") && error.contains("Freelist"), "{error}");
+    assert!(psql(&case.url, ROWS).contains("stands here before"));
+    assert_eq!(psql(&case.url, "select count(*) from pg_namespace where nspname like 'cutover%'"), "0");
+    std::fs::write(&case.source, whole).unwrap();
+    assert_eq!(case.json("copy", &[]).0, 0);
+}
+
 #[test]
 fn a_plan_shows_everything_and_touches_nothing() {
     let case = case(SOURCE, TARGET);

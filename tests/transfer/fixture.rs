@@ -68,6 +68,7 @@ impl World {
             progress: &self.progress,
             control: &self.control,
             rejects_file: None,
+            gate: None,
         }
     }
 

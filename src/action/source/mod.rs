@@ -11,7 +11,7 @@ pub(super) use workload::{Workload, find as find_workload};
 use super::{ActionError, Context, frozen};
 use crate::connect::kubernetes::Permission;
 use crate::connect::sqlite::far::{self, Heard, Manner};
-use crate::connect::sqlite::{self, Fingerprint, FreezeError, Frozen, Holders};
+use crate::connect::sqlite::{self, Depth, Fingerprint, FreezeError, Frozen, Holders};
 use crate::figures;
 use crate::progress::{LogLevel, PartProgress, Wish};
 use crate::runbook::Settings;
@@ -81,10 +81,14 @@ impl Site {
         matches!(self, Self::Pod { .. })
     }
 
-    /// Takes a frozen copy: of one moment, in which nobody wrote.
-    pub(super) async fn freeze(&self, context: &Context, into: &Path) -> Result<Frozen, FreezeError> {
+    /// Takes a frozen copy: of one moment, in which nobody wrote. `depth` is for a file on this host; what comes out of a pod is
+    /// checked as deep as a snapshot.
+    pub(super) async fn freeze(&self, context: &Context, into: &Path, depth: Depth) -> Result<Frozen, FreezeError> {
         match self {
-            Self::Host(path) => freeze_here(context, path, into).await,
+            Self::Host(path) => {
+                let into = into.to_owned();
+                waiting(context, path, move |source, wait| sqlite::freeze(source, &into, depth, wait)).await
+            }
             Self::Pod { shell, path } => fetch(context, shell, path, into, Manner::Still).await,
         }
     }
@@ -126,18 +130,23 @@ pub(super) async fn release_reader(context: &Context) -> Result<(), ActionError>
     }
 }
 
-async fn freeze_here(context: &Context, path: &Path, into: &Path) -> Result<Frozen, FreezeError> {
-    let (source, into) = (path.to_owned(), into.to_owned());
+/// Runs what copies the source from this host on a thread of its own, telling what is waited for.
+pub(super) async fn waiting<T: Send + 'static>(
+    context: &Context,
+    source: &Path,
+    work: impl FnOnce(&Path, &mut dyn FnMut(&sqlite::Wait) -> bool) -> Result<T, FreezeError> + Send + 'static,
+) -> Result<T, FreezeError> {
+    let path = source.to_owned();
     let (progress, control) = (context.progress.clone(), context.control.clone());
     let mut wait = move |wait: &sqlite::Wait| {
         progress.waiting(format!("the source to stand still ({}, try {})", wait.moved, wait.attempt));
         control.wish() != Wish::Stop
     };
-    let done = tokio::task::spawn_blocking(move || sqlite::freeze(&source, &into, &mut wait)).await;
+    let done = tokio::task::spawn_blocking(move || work(&path, &mut wait)).await;
     context.progress.waiting("");
     done.unwrap_or_else(|error| {
-        let source = std::io::Error::other(error.to_string());
-        Err(FreezeError::Io { doing: "copying", path: path.to_owned(), source })
+        let cause = std::io::Error::other(error.to_string());
+        Err(FreezeError::Io { doing: "copying", path: source.to_owned(), source: cause })
     })
 }
 

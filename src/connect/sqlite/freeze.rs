@@ -1,5 +1,7 @@
-//! Takes the frozen, checked copy.
+//! Takes the frozen copy, and proves it sound: [`freeze`] both at once, [`take`] and [`prove`] one after the other where the rows
+//! are to move meanwhile.
 
+use super::check::{self, Depth};
 use super::files::{SET, beside, fingerprint, hex};
 use super::recover::recover;
 use super::{Fingerprint, FreezeError, holders};
@@ -26,6 +28,17 @@ pub struct Frozen {
     pub odd: Vec<String>,
 }
 
+/// A copy that nobody writes any more and nobody has checked yet: [`prove`] does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// The copy: one file, mode 0600, no journal beside it.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// What the source looked like when it was taken.
+    pub fingerprint: Fingerprint,
+}
+
 /// The copy has to be taken again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
@@ -39,23 +52,57 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Longer than the clock ticks that file times are rounded to.
 const SETTLED: Duration = Duration::from_millis(30);
 
-/// Copies the source's database, `-wal` and `-journal` as one set to `into`, again if anything moved meanwhile, recovers and
-/// checks the copy. Blocking: call it where blocking is allowed. `on_wait` hears of each further try and may stop it by `false`.
-/// Done again, it replaces `into` in one step.
+/// Copies the source's database, `-wal` and `-journal` as one set to `into`, again if anything moved meanwhile, recovers the copy
+/// and checks it to this depth. Blocking: call it where blocking is allowed. `on_wait` hears of each further try and may stop it by
+/// `false`. Done again, it replaces `into` in one step.
 ///
 /// # Errors
 /// When the source is missing, damaged, no database, or written all the time; nothing is left at `into` then that was not there.
-pub fn freeze(source: &Path, into: &Path, on_wait: &mut dyn FnMut(&Wait) -> bool) -> Result<Frozen, FreezeError> {
+pub fn freeze(
+    source: &Path,
+    into: &Path,
+    depth: Depth,
+    on_wait: &mut dyn FnMut(&Wait) -> bool,
+) -> Result<Frozen, FreezeError> {
     let partial = beside(into, ".partial");
-    let done = take(source, &partial, on_wait).and_then(|fingerprint| finish(source, &partial, into, fingerprint));
+    let done =
+        still(source, &partial, on_wait).and_then(|fingerprint| finish(source, &partial, into, depth, fingerprint));
     if done.is_err() {
         remove_set(&partial);
     }
     done
 }
 
+/// As [`freeze`], without the check: what stands at `into` then is no more than a copy. For reading while [`prove`] is at work, with
+/// nothing made of it before that has come out well.
+///
+/// # Errors
+/// As [`freeze`], but for damage.
+pub fn take(source: &Path, into: &Path, on_wait: &mut dyn FnMut(&Wait) -> bool) -> Result<Taken, FreezeError> {
+    let partial = beside(into, ".partial");
+    let taken = still(source, &partial, on_wait).and_then(|fingerprint| {
+        recover(&partial, source)?;
+        let bytes = fs::metadata(&partial).map_err(FreezeError::io("looking at", &partial))?.len();
+        place(&partial, into)?;
+        Ok(Taken { path: into.to_owned(), bytes, fingerprint })
+    });
+    remove_set(&partial);
+    taken
+}
+
+/// Checks a copy that was taken from `source`, and writes it to disk. Returns what is odd about it but no damage to rows.
+///
+/// # Errors
+/// When it is damaged or cannot be read.
+pub fn prove(copy: &Path, source: &Path, depth: Depth) -> Result<Vec<String>, FreezeError> {
+    let odd = check::check(copy, source, depth)?;
+    let file = File::open(copy).map_err(FreezeError::io("opening", copy))?;
+    file.sync_all().map_err(FreezeError::io("writing to disk", copy))?;
+    Ok(odd)
+}
+
 /// For a source that is written all the time, and for looking only: SQLite's backup interface, which does open the source, under
-/// the application's own locks.
+/// the application's own locks. Checked in full.
 ///
 /// # Errors
 /// When SQLite cannot read it.
@@ -81,7 +128,7 @@ pub fn freeze_live(source: &Path, into: &Path) -> Result<Frozen, FreezeError> {
     }
     drop(backup);
     drop((from, to));
-    finish(source, &partial, into, fingerprint)
+    finish(source, &partial, into, Depth::Indexes, fingerprint)
 }
 
 /// SHA-256 of a file, hex.
@@ -100,7 +147,7 @@ pub fn sha256(path: &Path) -> std::io::Result<String> {
     }
 }
 
-fn take(source: &Path, partial: &Path, on_wait: &mut dyn FnMut(&Wait) -> bool) -> Result<Fingerprint, FreezeError> {
+fn still(source: &Path, partial: &Path, on_wait: &mut dyn FnMut(&Wait) -> bool) -> Result<Fingerprint, FreezeError> {
     let begun = Instant::now();
     let mut attempt = 0;
     loop {
@@ -199,17 +246,29 @@ fn has_pages(file: &mut File) -> bool {
     file.seek(SeekFrom::Start(0)).is_ok() && file.read_exact(&mut head).is_ok() && head != [0_u8; 8]
 }
 
+/// Recovers the copy, checks it on one core while another hashes it, and puts it where it belongs.
 pub(super) fn finish(
     source: &Path,
     partial: &Path,
     into: &Path,
+    depth: Depth,
     fingerprint: Fingerprint,
 ) -> Result<Frozen, FreezeError> {
-    let odd = recover(partial, source)?;
-    let file = File::open(partial).map_err(FreezeError::io("opening", partial))?;
-    file.sync_all().map_err(FreezeError::io("writing to disk", partial))?;
-    let bytes = file.metadata().map_err(FreezeError::io("looking at", partial))?.len();
-    let sha256 = sha256(partial).map_err(FreezeError::io("reading", partial))?;
+    recover(partial, source)?;
+    let (odd, sha256) = std::thread::scope(|scope| {
+        let hashing = scope.spawn(|| sha256(partial));
+        let odd = prove(partial, source, depth);
+        let hashed = hashing.join().unwrap_or_else(|_| Err(std::io::Error::other("the thread that hashes ended")));
+        (odd, hashed)
+    });
+    let (odd, sha256) = (odd?, sha256.map_err(FreezeError::io("reading", partial))?);
+    let bytes = fs::metadata(partial).map_err(FreezeError::io("looking at", partial))?.len();
+    place(partial, into)?;
+    Ok(Frozen { path: into.to_owned(), sha256, bytes, fingerprint, odd })
+}
+
+/// Puts the copy where it belongs, in one step.
+fn place(partial: &Path, into: &Path) -> Result<(), FreezeError> {
     crash::point("connect.freeze.before");
     fs::rename(partial, into).map_err(FreezeError::io("renaming", partial))?;
     if let Some(directory) = into.parent() {
@@ -219,7 +278,7 @@ pub(super) fn finish(
     }
     crash::point("connect.freeze.after");
     remove_set(partial);
-    Ok(Frozen { path: into.to_owned(), sha256, bytes, fingerprint, odd })
+    Ok(())
 }
 
 pub(super) fn remove_set(partial: &Path) {

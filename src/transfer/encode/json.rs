@@ -6,6 +6,7 @@
 use super::reason::misfit;
 use super::text::put_printed;
 use super::{Encoded, Misfit, numeric};
+use crate::digest::plain;
 use rusqlite::types::ValueRef;
 
 /// Containers within containers. PostgreSQL's parser recurses and gives up by `max_stack_depth`; at its default of 2 MB that is
@@ -180,7 +181,7 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         loop {
             let rest = &self.text[self.at..];
-            let Some(plain) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) else {
+            let Some(plain) = plain(rest) else {
                 self.at = self.text.len();
                 return self.fault("a string without end");
             };

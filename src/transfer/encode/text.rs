@@ -66,10 +66,11 @@ pub(super) fn put_printed(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), 
 pub(super) fn checked(bytes: &[u8]) -> Result<&str, Misfit> {
     match std::str::from_utf8(bytes) {
         Err(error) => misfit(format!("invalid UTF-8 at byte {}", error.valid_up_to())),
-        Ok(text) => match text.find('\0') {
-            Some(at) => misfit(format!("a NUL character at byte {at}, which PostgreSQL's text cannot hold")),
-            None => Ok(text),
-        },
+        Ok(_) if bytes.contains(&0) => {
+            let at = bytes.iter().take_while(|byte| **byte != 0).count();
+            misfit(format!("a NUL character at byte {at}, which PostgreSQL's text cannot hold"))
+        }
+        Ok(text) => Ok(text),
     }
 }
 

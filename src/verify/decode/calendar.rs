@@ -65,11 +65,15 @@ pub(crate) fn date_of(day: i64) -> (i64, i64, i64) {
 /// Reads a date, a clock reading or both, with or without a zone.
 pub(crate) fn read(text: &str) -> Result<Written, String> {
     let text = text.trim_matches([' ', '\t', '\n', '\r']);
-    match text.to_ascii_lowercase().as_str() {
-        "infinity" | "+infinity" => return Ok(Written::Infinity),
-        "-infinity" => return Ok(Written::MinusInfinity),
-        "" => return Err("empty text is no date and no time".to_owned()),
-        _ => {}
+    let says = |word: &str| text.eq_ignore_ascii_case(word);
+    if says("infinity") || says("+infinity") {
+        return Ok(Written::Infinity);
+    }
+    if says("-infinity") {
+        return Ok(Written::MinusInfinity);
+    }
+    if text.is_empty() {
+        return Err("empty text is no date and no time".to_owned());
     }
     let mut rest = text;
     let reading = reading(&mut rest)?;
@@ -143,10 +147,21 @@ fn clock(rest: &mut &str) -> Result<i64, String> {
 pub(crate) fn fraction(rest: &mut &str) -> Result<i64, String> {
     let Some(after) = rest.strip_prefix('.') else { return Ok(0) };
     let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+    if let Some(exact) = up_to_micros(&after[..digits]) {
+        *rest = &after[digits..];
+        return Ok(exact);
+    }
     let value: f64 = format!("0.{}0", &after[..digits]).parse().map_err(|_| "the fraction is no number".to_owned())?;
     *rest = &after[digits..];
     #[expect(clippy::cast_possible_truncation, reason = "at most 1,000,000")]
     Ok((value * 1_000_000.0).round_ties_even() as i64)
+}
+
+/// At most six digits need no rounding.
+fn up_to_micros(digits: &str) -> Option<i64> {
+    const UNITS: [i64; 7] = [0, 100_000, 10_000, 1_000, 100, 10, 1];
+    let unit = UNITS.get(digits.len())?;
+    if digits.is_empty() { Some(0) } else { digits.parse::<i64>().ok().map(|value| value * unit) }
 }
 
 /// Names of zones that mean one offset: hours east of Greenwich, as PostgreSQL's default set of abbreviations has them.
@@ -220,6 +235,9 @@ fn zone_name_and_monotonic_clock(rest: &mut &str, reading: &Reading) {
 
 /// PostgreSQL writes years before 1 as ` BC`.
 fn before_christ(rest: &mut &str) -> bool {
+    if rest.is_empty() {
+        return false;
+    }
     let era = rest.trim_start_matches(' ').to_ascii_uppercase();
     if era == "BC" || era == "AD" {
         *rest = "";

@@ -3,6 +3,7 @@
 use super::Misfit;
 use super::number::Numeric;
 use rusqlite::types::ValueRef;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// `json`: the bytes as they are; that they are JSON the server has checked.
@@ -49,7 +50,7 @@ pub(super) fn elements(text: &str) -> Result<Vec<&str>, Misfit> {
 /// The content of a JSON string that is written in quotes.
 pub(super) fn unquoted(text: &str) -> Result<String, Misfit> {
     match Reader::new(text).next()? {
-        Some(Event::Text(text)) => Ok(text),
+        Some(Event::Text(text)) => Ok(text.into_owned()),
         _ => Err(Misfit::new("it is no JSON string")),
     }
 }
@@ -60,11 +61,11 @@ enum Event<'a> {
     CloseArray,
     OpenObject,
     CloseObject,
-    Name(String),
+    Name(Cow<'a, str>),
     Null,
     Bool(bool),
     Number(&'a str),
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
 /// Turns events into canonical bytes; objects are put in order when they close.
@@ -260,18 +261,23 @@ impl<'a> Reader<'a> {
         Ok(Event::Number(written))
     }
 
-    fn string(&mut self) -> Result<String, Misfit> {
+    /// Borrowed where it is written as it is meant.
+    fn string(&mut self) -> Result<Cow<'a, str>, Misfit> {
         self.at += 1;
         let mut read = String::new();
         loop {
             let rest = &self.text.as_bytes()[self.at..];
             let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
             let plain = plain.ok_or_else(|| Misfit::new("it is no JSON: a string does not end"))?;
-            read.push_str(&self.text[self.at..self.at + plain]);
+            let written = &self.text[self.at..self.at + plain];
             self.at += plain + 1;
             match rest[plain] {
-                b'"' => return Ok(read),
-                b'\\' => read.push(self.escape()?),
+                b'"' if read.is_empty() => return Ok(Cow::Borrowed(written)),
+                b'"' => return Ok(Cow::Owned(read + written)),
+                b'\\' => {
+                    read.push_str(written);
+                    read.push(self.escape()?);
+                }
                 _ => return Err(Misfit::new("it is no JSON: a string holds a control character unescaped")),
             }
         }

@@ -59,6 +59,16 @@ pub fn decode(value: ValueRef<'_>, ty: &Type, rules: &Rules, out: &mut Vec<u8>) 
     }
 }
 
+/// The value's own bytes, where they are the canonical ones: a large cell need not be copied then.
+pub(crate) fn as_it_stands<'v>(value: ValueRef<'v>, ty: &Type) -> Option<Result<&'v [u8], Misfit>> {
+    let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = value else { return None };
+    match &ty.kind {
+        TypeKind::Bytea => Some(Ok(bytes)),
+        TypeKind::Text | TypeKind::Varchar(None) | TypeKind::Json => Some(text_of(value).map(|_| bytes)),
+        _ => None,
+    }
+}
+
 fn put(value: ValueRef<'_>, ty: &Type, rules: &Rules, out: &mut Vec<u8>) -> Result<(), Misfit> {
     match &ty.kind {
         TypeKind::Bool => number::boolean(value, out),
@@ -100,10 +110,11 @@ fn text_of(value: ValueRef<'_>) -> Result<Cow<'_, str>, Misfit> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             let text = std::str::from_utf8(bytes)
                 .map_err(|error| Misfit::new(format!("invalid UTF-8 at byte {}", error.valid_up_to())))?;
-            match text.find('\0') {
-                Some(at) => Err(Misfit::new(format!("NUL at byte {at}: PostgreSQL's text cannot hold it"))),
-                None => Ok(Cow::Borrowed(text)),
+            if bytes.contains(&0) {
+                let at = text.find('\0').unwrap_or_default();
+                return Err(Misfit::new(format!("NUL at byte {at}: PostgreSQL's text cannot hold it")));
             }
+            Ok(Cow::Borrowed(text))
         }
         ValueRef::Integer(number) => Ok(Cow::Owned(number.to_string())),
         ValueRef::Real(number) => Ok(Cow::Owned(real_text(number))),

@@ -33,11 +33,12 @@ impl Numeric {
             Some(b'+') => (false, &text[1..]),
             _ => (false, text),
         };
-        match unsigned.to_ascii_lowercase().as_str() {
-            "nan" if unsigned.len() == text.len() => return Ok(Self::Special(Sign::NaN)),
-            "inf" | "infinity" if negative => return Ok(Self::Special(Sign::MinusInfinity)),
-            "inf" | "infinity" => return Ok(Self::Special(Sign::PlusInfinity)),
-            _ => {}
+        let says = |word: &str| unsigned.eq_ignore_ascii_case(word);
+        if says("nan") && unsigned.len() == text.len() {
+            return Ok(Self::Special(Sign::NaN));
+        }
+        if says("inf") || says("infinity") {
+            return Ok(Self::Special(if negative { Sign::MinusInfinity } else { Sign::PlusInfinity }));
         }
         let no_number = || Misfit::new(format!("`{}` is no number", super::brief(text)));
         let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {

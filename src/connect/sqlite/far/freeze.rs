@@ -8,7 +8,7 @@ use super::script::{self, Seen};
 use super::{FreezeError, Shell, ask, holders_far, look, named};
 use crate::connect::sqlite::files::beside;
 use crate::connect::sqlite::freeze::{finish, names_other_databases, remove_set, require_space};
-use crate::connect::sqlite::{Fingerprint, Frozen, Mark, Wait};
+use crate::connect::sqlite::{Depth, Fingerprint, Frozen, Mark, Wait};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -86,7 +86,7 @@ async fn checked(
     torn: Option<String>,
 ) -> Result<Frozen, FreezeError> {
     let (named, partial, into) = (source.clone(), partial.to_owned(), into.to_owned());
-    let work = move || finish(&source, &partial, &into, fingerprint);
+    let work = move || finish(&source, &partial, &into, Depth::Rows, fingerprint);
     let failed = |error: tokio::task::JoinError| {
         FreezeError::io("checking the copy of", &named)(std::io::Error::other(error.to_string()))
     };

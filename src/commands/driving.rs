@@ -13,7 +13,7 @@ use crate::engine::{Command, Driver, Ending, Handle, Options, Setup, Snapshot};
 use crate::headless::{self, Finished, Form, Verdict, Voice};
 use crate::inspect::DatabaseInspect;
 use crate::report::{html, markdown};
-use crate::runbook::{Document, StepId, Values};
+use crate::runbook::{Document, Outputs, StepId, TargetFacts, Values};
 use crate::tui::Preferences;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,11 +93,14 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         Ok(preferences) => preferences,
         Err(stop) => return Err(abandon(dir, new, stop)),
     };
+    let (name, mut places) = place_of(&document, &values);
+    places.push(kept.label.clone());
     let options = Options {
         yes: manner.yes,
         attended: manner.screen || manner.detached,
         until: manner.until.clone(),
-        production: host::is_production(&[&kept.label], preferences.production.as_deref()),
+        production: host::is_production(&places, preferences.production.as_deref()),
+        expected: dir.siblings().durations(&name),
         ..Options::default()
     };
     let sweep = Sweep::of(&document, &values, &address);
@@ -132,6 +135,17 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         Finished { report: write_report(&dir, &snapshot), ..finished }
     });
     Ok(Verdict::of(&snapshot, &ending).exit)
+}
+
+/// The runbook's name, and what it says of where the service runs. One that cannot be resolved is refused by the driver in a moment.
+fn place_of(document: &Document, values: &Values) -> (String, Vec<String>) {
+    match document.resolve(values, &TargetFacts::default(), &Outputs::new()) {
+        Ok(runbook) => {
+            let service = runbook.service;
+            (runbook.name, vec![service.place, service.context, service.namespace])
+        }
+        Err(_) => Default::default(),
+    }
 }
 
 /// Lets other terminals see the run. Where that is impossible the run is none the worse.

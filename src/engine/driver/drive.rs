@@ -279,6 +279,9 @@ impl Driver {
                 view.description.clone_from(description);
             }
         }
+        for view in snapshot.steps.iter_mut().filter(|view| view.estimate_seconds.is_none()) {
+            view.estimate_seconds = self.expected.get(&view.id).copied();
+        }
         snapshot.data = self.data.clone();
         snapshot.refusal.clone_from(&self.refusal);
         snapshot.run_dir.clone_from(&self.run_dir);

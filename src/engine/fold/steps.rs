@@ -46,6 +46,7 @@ pub(super) fn take(snapshot: &mut Snapshot, at: Timestamp, event: &Event) {
         _ => {}
     }
     take_plan(snapshot, event);
+    take_speed(snapshot, index, event);
     take_downtime(snapshot, index, at, event);
 }
 
@@ -85,7 +86,8 @@ fn reset(view: &mut StepView) {
     view.evidence = Arc::default();
 }
 
-/// The newest plan that a step found, and from it how long the copy will take.
+/// The newest plan that a step found, and from it how long the copy will take, and the verification, which reads the same rows on both
+/// sides.
 fn take_plan(snapshot: &mut Snapshot, event: &Event) {
     let evidence = match event {
         Event::StepDone { outcome, .. } => &outcome.evidence,
@@ -94,8 +96,18 @@ fn take_plan(snapshot: &mut Snapshot, event: &Event) {
     };
     if let Some(plan) = &evidence.plan {
         snapshot.plan = Some(Arc::new((**plan).clone()));
-        for step in snapshot.steps.iter_mut().filter(|step| step.action == "copy") {
+        for step in snapshot.steps.iter_mut().filter(|step| matches!(step.action.as_str(), "copy" | "verify")) {
             step.estimate_seconds = Some(plan.estimate_seconds);
+        }
+    }
+}
+
+/// Once the rows have been copied, comparing them is estimated by how long that really took.
+fn take_speed(snapshot: &mut Snapshot, index: usize, event: &Event) {
+    if let (Event::StepDone { .. }, "copy") = (event, snapshot.steps[index].action.as_str()) {
+        let took = snapshot.steps[index].seconds;
+        for step in snapshot.steps[index..].iter_mut().filter(|step| step.action == "verify") {
+            step.estimate_seconds = took;
         }
     }
 }

@@ -7,6 +7,10 @@ mod support;
 mod terminal;
 
 use portable_pty::CommandBuilder;
+use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use support::{database, psql};
@@ -86,9 +90,14 @@ impl Desk {
         psql(&self.url, "select string_agg(name, ' ' order by id) from tag")
     }
 
+    /// The directory of the only run.
+    fn run_directory(&self) -> PathBuf {
+        std::fs::read_dir(self.directory.path().join("state/runs")).unwrap().next().unwrap().unwrap().path()
+    }
+
     /// The process that drives the only run.
     fn driving(&self) -> u32 {
-        let run = std::fs::read_dir(self.directory.path().join("state/runs")).unwrap().next().unwrap().unwrap().path();
+        let run = self.run_directory();
         let holder: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(run.join("holder")).unwrap()).unwrap();
         u32::try_from(holder["pid"].as_u64().unwrap()).unwrap()
@@ -192,6 +201,42 @@ fn a_detached_run_outlives_its_terminal_and_answers_to_one_at_a_time() {
     assert_eq!(desk.names(), "a b");
     leave(&mut third);
     wait_until("the end of the run's process", || !lives(process));
+}
+
+/// A message as it goes over the socket: its length, then JSON.
+fn message(body: &serde_json::Value) -> Vec<u8> {
+    let body = body.to_string().into_bytes();
+    [u32::try_from(body.len()).unwrap().to_be_bytes().to_vec(), body].concat()
+}
+
+#[test]
+fn the_socket_is_the_owners_alone_and_obeys_the_helm_alone() {
+    let desk = Desk::new();
+    let mut first = desk.terminal(&desk.run_words());
+    to_the_gate(&mut first);
+    let socket = desk.run_directory().join("attach");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(desk.run_directory()).unwrap().permissions().mode() & 0o777, 0o700);
+
+    let mut stranger = UnixStream::connect(&socket).unwrap();
+    let approve = json!({"command": {"approve": {"step": "truncate", "typed": null, "remark": null}}});
+    for body in [json!({"hello": "a stranger"}), json!("helm"), approve, json!({"command": "quit"})] {
+        stranger.write_all(&message(&body)).unwrap();
+    }
+    // What was sent has been read when the first snapshot after it has come.
+    let mut first_words = [0; 64];
+    stranger.read_exact(&mut first_words).unwrap();
+    stranger.write_all(&message(&json!({"nonsense": 1}))).unwrap();
+    let mut rest = Vec::new();
+    stranger.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stranger.read_to_end(&mut rest).unwrap();
+    first.keys("\u{1b}");
+    first.wait_for("▲ enter: decide");
+    assert_eq!(desk.names(), "before");
+    pass_the_gate(&mut first);
+    first.wait_for("The service is on PostgreSQL, and the data is proved.");
+    leave(&mut first);
+    assert!(!socket.exists(), "the socket is left behind");
 }
 
 #[test]

@@ -223,7 +223,8 @@ fn part_line(part: &PartProgress, step: &str, rates: &Rates, layout: &Layout, th
     ];
     let (share, counts) = match (part.finished, part.total) {
         (true, _) => {
-            spans.extend(bar::progress(1, 1, layout.bar, theme));
+            // What is done steps back behind what is at work.
+            spans.push(Span::styled("█".repeat(layout.bar), theme.faint));
             ("✓".to_owned(), format::count(part.done))
         }
         (false, Some(total)) => {

@@ -94,6 +94,16 @@ fn signals_give_the_terminal_back() {
 }
 
 #[test]
+fn a_panic_gives_the_terminal_back_before_it_is_told() {
+    let mut terminal = pty::start(80, 24, &[]);
+    terminal.wait_for("ready");
+    std::fs::write(terminal.state().join("panic"), "").unwrap();
+    terminal.ended();
+    terminal.is_restored();
+    assert!(terminal.shown().contains("asked to panic"), "{}", terminal.shown());
+}
+
+#[test]
 fn a_terminal_that_is_gone_ends_the_screen() {
     let Some(mut terminal) = pty::inside_another() else {
         println!("SKIPPED: `script` (util-linux) is not there");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod screens {
+    pub mod any_key;
     pub mod fixture;
     pub mod keys;
     pub mod pictures;

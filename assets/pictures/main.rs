@@ -14,7 +14,7 @@ use std::time::Duration;
 use terminal::Terminal;
 
 const COLUMNS: u16 = 120;
-const LINES: u16 = 36;
+const LINES: u16 = 40;
 /// Enough for the copy to be seen at work.
 const ROWS: &str = "400000";
 /// Where the demo lies: its name is in the pictures.

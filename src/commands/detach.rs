@@ -11,7 +11,7 @@ use crate::headless::{Form, Voice, exit};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// What the child says when its run can be attached to.
@@ -102,6 +102,5 @@ fn start() -> Result<Started, Stop> {
 }
 
 fn child_arguments(own: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    own.map(|argument| if Path::new(&argument) == Path::new("--detach") { "--detached".into() } else { argument })
-        .collect()
+    own.map(|argument| if argument == "--detach" { "--detached".into() } else { argument }).collect()
 }

@@ -11,12 +11,12 @@ use crate::connect::postgres::Address;
 use crate::engine::attach::{Door, Keeper};
 use crate::engine::runs::{RunDir, Runs};
 use crate::engine::snapshot::RunState;
-use crate::engine::{Command, Driver, Ending, Handle, Options, Setup, Snapshot};
-use crate::headless::{self, Finished, Form, Verdict, Voice};
+use crate::engine::{Command, Driver, Ended, Ending, Handle, Options, Setup, Snapshot};
+use crate::headless::{self, Finished, Form, Signals, Verdict, Voice};
 use crate::inspect::DatabaseInspect;
 use crate::report::{html, markdown};
-use crate::runbook::{Document, StepId, Values};
-use crate::tui::Preferences;
+use crate::runbook::{Document, Outputs, StepId, TargetFacts, Values};
+use crate::tui::{Left, Preferences};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub(super) struct Manner {
     pub until: Option<StepId>,
     /// Whether this process drives the run without a terminal of its own, for those that attach.
     pub detached: bool,
+    /// Whether a new run waits for the terminal that attaches to it to begin it.
+    pub begun_by_hand: bool,
     /// Whether the run stays as it is until the operator says something: it was taken over.
     pub waits: bool,
     /// Whether the run's directory goes with the command: there is no report to read later and nothing to go on with.
@@ -67,7 +69,8 @@ impl Manner {
     pub(super) fn of(drive: &cli::Drive) -> Self {
         let form = super::form(drive.output);
         let screen = form == Form::Text && !drive.headless && !drive.detached && host::has_terminal();
-        Self { screen, form, yes: drive.yes, detached: drive.detached, ..Self::default() }
+        let begun_by_hand = drive.detached && !drive.headless;
+        Self { screen, form, yes: drive.yes, detached: drive.detached, begun_by_hand, ..Self::default() }
     }
 }
 
@@ -101,11 +104,15 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         Ok(preferences) => preferences,
         Err(stop) => return Err(abandon(dir, new, stop)),
     };
+    let (name, mut places) = place_of(&document, &values);
+    places.push(kept.label.clone());
+    places.push(place);
     let options = Options {
         yes: manner.yes,
         attended: manner.screen || manner.detached,
         until: manner.until.clone(),
-        production: host::is_production(&[&kept.label, &place], preferences.production.as_deref()),
+        production: host::is_production(&places, preferences.production.as_deref()),
+        expected: dir.siblings().durations(&name),
         ..Options::default()
     };
     let sweep = Sweep::of(&document, &values, &address);
@@ -123,7 +130,10 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
     let driving = tokio::spawn(driver.run());
     let mut voice = Voice::stdout(manner.form);
     let (snapshot, ending) = if manner.screen {
-        on_screen(&handle, first, manner, preferences).await?
+        on_screen(&handle, &dir, first, manner, preferences).await?
+    } else if manner.detached {
+        let by_hand = manner.begun_by_hand && first == Command::Start && handle.snapshot().state == RunState::Ready;
+        in_background(&handle, (!by_hand).then_some(first)).await
     } else {
         headless::drive(&handle, first, &mut voice).await
     };
@@ -141,6 +151,17 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         Finished { report: write_report(&dir, &snapshot), ..finished }
     });
     Ok(Verdict::of(&snapshot, &ending).exit)
+}
+
+/// The runbook's name, and what it says of where the service runs. One that cannot be resolved is refused by the driver in a moment.
+fn place_of(document: &Document, values: &Values) -> (String, Vec<String>) {
+    match document.resolve(values, &TargetFacts::default(), &Outputs::new()) {
+        Ok(runbook) => {
+            let service = runbook.service;
+            (runbook.name, vec![service.place, service.context, service.namespace])
+        }
+        Err(_) => Default::default(),
+    }
 }
 
 /// Lets other terminals see the run. Where that is impossible the run is none the worse.
@@ -167,6 +188,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// screen showed is gone with it, so the end is told in lines as well.
 async fn on_screen(
     handle: &Handle,
+    dir: &RunDir,
     first: Command,
     manner: &Manner,
     preferences: Preferences,
@@ -175,10 +197,43 @@ async fn on_screen(
     if begun && !manner.waits {
         handle.send(first);
     }
+    let reporting = tokio::spawn(report_at_the_end(handle.clone(), dir.clone()));
     let options = crate::tui::Options { mouse: manner.mouse, preferences };
-    crate::tui::run(handle.clone(), options).await.map_err(|error| Stop::failed(error.to_string()))?;
-    let ending = handle.finished().await;
+    let left = crate::tui::run(handle.clone(), options).await.map_err(|error| Stop::failed(error.to_string()))?;
+    let mut ending = handle.finished().await;
+    reporting.abort();
+    if left == Left::Signal && ending.ended == Ended::Waiting {
+        ending.ended = Ended::Interrupted; // nobody left it at its gate
+    }
     Ok((handle.snapshot(), ending))
+}
+
+/// Drives a run for the terminals that attach to it. A signal stops it at the next safe place.
+async fn in_background(handle: &Handle, first: Option<Command>) -> (Arc<Snapshot>, Ending) {
+    if let Some(first) = first {
+        handle.send(first);
+    }
+    let mut signals = Signals::listen();
+    loop {
+        tokio::select! {
+            _ = signals.next() => handle.send(Command::Quit),
+            ending = handle.finished() => return (handle.snapshot(), ending),
+        }
+    }
+}
+
+/// The end card names the report: it is there as soon as the run has ended, not only when the screen has been left.
+async fn report_at_the_end(handle: Handle, dir: RunDir) {
+    let mut snapshots = handle.snapshots();
+    let ended = |snapshot: &Arc<Snapshot>| matches!(snapshot.state, RunState::Done | RunState::RolledBack);
+    while let Ok(last) = snapshots.wait_for(ended).await.map(|last| last.clone()) {
+        let dir = dir.clone();
+        // Where this copy cannot be written, the one made when the screen is left may be.
+        let _ = tokio::task::spawn_blocking(move || write_report(&dir, &last)).await;
+        if snapshots.wait_for(|snapshot| !ended(snapshot)).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// A run that never began leaves nothing behind.

@@ -23,7 +23,7 @@ pub(super) fn this_terminal() -> String {
 
 /// Whether one of the places is production, by the patterns of `CUTOVER_PRODUCTION` (commas between them), else by those of the
 /// configuration file, else by the word `prod`.
-pub(super) fn is_production(places: &[&str], configured: Option<&[String]>) -> bool {
+pub(super) fn is_production(places: &[String], configured: Option<&[String]>) -> bool {
     let patterns = match (std::env::var("CUTOVER_PRODUCTION"), configured) {
         (Ok(given), _) => given.split(',').map(str::to_owned).collect(),
         (Err(_), Some(configured)) => configured.to_vec(),

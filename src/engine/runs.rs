@@ -15,6 +15,7 @@ use super::recover::{BadEntry, read_event};
 use super::snapshot::{RunState, Snapshot};
 use crate::journal::{FILE, Holder, JournalError, Lock, SqliteJournal};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -159,6 +160,19 @@ impl Runs {
         self.list()?.into_iter().next().ok_or(RunsError::None { what: "run", directory: self.directory.clone() })
     }
 
+    /// How long each step took, in seconds, when the runbook `name` was last carried out to its end; empty when it was not lately.
+    #[must_use]
+    pub fn durations(&self, name: &str) -> BTreeMap<String, f64> {
+        let prefix = slug(name);
+        let lately =
+            self.list().unwrap_or_default().into_iter().filter(|run| run.id().starts_with(&prefix)).take(LATELY);
+        let done = lately
+            .filter_map(|run| run.snapshot().ok())
+            .find(|last| last.runbook == name && last.state == RunState::Done);
+        let steps = done.map(|last| last.steps).unwrap_or_default();
+        steps.into_iter().filter_map(|step| Some((step.id, step.seconds?))).collect()
+    }
+
     /// The newest run that can be gone on with: neither done nor taken back. One that cannot be read is passed over, and one that
     /// never began (another was at work on its target) only taken where there is nothing else.
     ///
@@ -237,6 +251,12 @@ impl RunDir {
         Ok(snapshot)
     }
 
+    /// The runs beside this one.
+    #[must_use]
+    pub fn siblings(&self) -> Runs {
+        Runs { directory: self.path.parent().unwrap_or(&self.path).to_path_buf() }
+    }
+
     /// Who drives the run now; none when nobody does.
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
@@ -285,6 +305,9 @@ fn new_id(name: &str, now: Timestamp) -> String {
     }
     format!("{}-{}-{}", slug(name), now.strftime("%Y%m%d-%H%M"), suffix.map(char::from).iter().collect::<String>())
 }
+
+/// How many runs are looked through for how long their steps took.
+const LATELY: usize = 5;
 
 /// Digits and letters that are not taken for one another, in the order in which they sort.
 const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";

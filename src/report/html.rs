@@ -1,6 +1,9 @@
 //! The report as one page that needs nothing else: no script, no font, no address of another machine.
 
-use super::markdown::{did, difference_cells, downtime, finding_cells, listed, reject_cells, table_cells};
+use super::markdown::{
+    REPAIR_HEAD, VALUE_HEAD, did, difference_cells, downtime, finding_cells, listed, reject_cells, repair_cells,
+    repaired_values, table_cells,
+};
 use super::model::{Report, StepReport};
 use super::words::{policy_name, state_name, status_name};
 use crate::engine::snapshot::{RunState, Snapshot, Status};
@@ -25,6 +28,8 @@ pub fn html(snapshot: &Snapshot) -> String {
         ),
         rejects(&report),
         differences(&report),
+        plain("Repairs", &REPAIR_HEAD, report.repairs.iter().map(repair_cells)),
+        plain("Repaired values", &VALUE_HEAD, report.repairs.iter().flat_map(repaired_values)),
         plain("Checks", &["step", "check", "answer", "seen"], report.steps.iter().flat_map(finding_cells)),
     ]
     .concat();

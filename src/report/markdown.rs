@@ -4,7 +4,7 @@ use super::model::{Report, StepReport};
 use super::proof::is_equal;
 use super::words::{cell, key, policy_name, state_name, status_name};
 use crate::engine::snapshot::Snapshot;
-use crate::evidence::{DifferenceKind, Verdict};
+use crate::evidence::{ColumnRepair, DifferenceKind, ValueRepair, Verdict};
 use crate::figures;
 
 /// The report as Markdown.
@@ -20,6 +20,7 @@ pub fn markdown(snapshot: &Snapshot) -> String {
         tables(&report),
         rejects(&report),
         differences(&report),
+        repairs(&report),
         findings(&report),
     ];
     let mut text = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
@@ -179,6 +180,55 @@ pub(super) fn difference_cells(difference: &crate::evidence::Difference) -> Vec<
     vec![difference.table.clone(), key(&difference.key), kind.to_owned(), cells]
 }
 
+fn repairs(report: &Report<'_>) -> String {
+    let rows: Vec<Vec<String>> = report.repairs.iter().map(repair_cells).collect();
+    let values: Vec<Vec<String>> = report.repairs.iter().flat_map(repaired_values).collect();
+    let parts = [section("Repairs", &REPAIR_HEAD, &rows), section("Repaired values", &VALUE_HEAD, &values)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+pub(super) const REPAIR_HEAD: [&str; 7] = ["column", "was taken in", "is in", "wrong", "done", "right", "left alone"];
+pub(super) const VALUE_HEAD: [&str; 4] = ["column", "key", "before", "after"];
+
+pub(super) fn repair_cells(found: &ColumnRepair) -> Vec<String> {
+    let left = [
+        (found.neither, "neither right nor wrong"),
+        (found.unknown, "without a row in the source or outside the bounds"),
+        (found.missing, "missing in the target"),
+        (found.earlier, "written by an earlier repair"),
+        (found.suspect, "suspect, outside the bounds"),
+    ];
+    let left: Vec<String> = left
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{} {words}", figures::count(count)))
+        .collect();
+    let done = match (found.rows, found.repaired) {
+        (0, _) => "nothing to do",
+        (_, true) => "repaired",
+        (_, false) => "NOT REPAIRED",
+    };
+    vec![
+        found.label(),
+        found.wrong.map_or("-", crate::evidence::IntervalUnit::name).to_owned(),
+        found.unit.name().to_owned(),
+        figures::count(found.rows),
+        done.to_owned(),
+        figures::count(found.right),
+        left.join(", "),
+    ]
+}
+
+/// The first of the values, as they were and as they are.
+pub(super) fn repaired_values(found: &ColumnRepair) -> Vec<Vec<String>> {
+    let null = || "NULL".to_owned();
+    let row = |value: &ValueRepair| {
+        let (before, after) = (value.before.clone().unwrap_or_else(null), value.after.clone().unwrap_or_else(null));
+        vec![found.label(), key(&value.key), before, after]
+    };
+    found.examples.iter().map(row).collect()
+}
+
 fn findings(report: &Report<'_>) -> String {
     let rows: Vec<Vec<String>> = report.steps.iter().flat_map(finding_cells).collect();
     section("Checks", &["step", "check", "answer", "seen"], &rows)
@@ -240,6 +290,16 @@ mod tests {
     #[test]
     fn a_run_with_rejects() {
         insta::assert_snapshot!(markdown(&sample::rejected()));
+    }
+
+    #[test]
+    fn a_run_that_repaired_intervals() {
+        let text = markdown(&sample::repaired());
+        assert!(
+            text.contains("| public.alert.silence | s | us | 2 | repaired | 7 | 1 neither right nor wrong |"),
+            "{text}"
+        );
+        assert!(text.contains("| public.alert.silence | id=7 | 1446 days 15:33:20 | 00:02:05 |"), "{text}");
     }
 
     #[test]

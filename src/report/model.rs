@@ -2,7 +2,9 @@
 
 use super::proof::Proof;
 use crate::engine::snapshot::{Decision, FailureKind, RunState, Snapshot, Status, StepView};
-use crate::evidence::{Difference, Finding, IntervalUnit, LevelComparison, PlanReport, Policy, Reject, TableResult};
+use crate::evidence::{
+    ColumnRepair, Difference, Finding, IntervalUnit, LevelComparison, PlanReport, Policy, Reject, TableResult,
+};
 use crate::figures;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -54,6 +56,8 @@ pub struct Report<'a> {
     pub differences: Vec<Difference>,
     /// All of them.
     pub differences_total: u64,
+    /// Interval columns that another tool had loaded in the wrong unit.
+    pub repairs: Vec<ColumnRepair>,
     /// The plan, whole.
     pub plan: Option<&'a PlanReport>,
 }
@@ -159,6 +163,7 @@ impl<'a> Report<'a> {
             columns: plan.map(decided_columns).unwrap_or_default(),
             levels: plan.and_then(|plan| plan.levels.as_ref()),
             tables: proof.tables,
+            repairs: proof.repairs,
             rejects: proof.rejects,
             rejects_total: proof.rejects_total,
             differences: proof.differences,

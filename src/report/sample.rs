@@ -2,8 +2,8 @@
 
 use crate::engine::snapshot::{Decision, FailureKind, Question, RunState, Snapshot, Status, StepView};
 use crate::evidence::{
-    CellDifference, ColumnPlan, Difference, DifferenceKind, Evidence, Finding, IntervalEvidence, IntervalUnit, Key,
-    PlanReport, Policy, Reject, StorageClass, TablePlan, TableResult, Verdict,
+    CellDifference, ColumnPlan, ColumnRepair, Difference, DifferenceKind, Evidence, Finding, IntervalEvidence,
+    IntervalUnit, Key, PlanReport, Policy, Reject, StorageClass, TablePlan, TableResult, ValueRepair, Verdict,
 };
 use crate::runbook::{Gate, StepId};
 use jiff::Timestamp;
@@ -42,6 +42,39 @@ pub(crate) fn ready() -> Snapshot {
         ],
         ..Snapshot::default()
     }
+}
+
+/// A run that put intervals right.
+pub(crate) fn repaired() -> Snapshot {
+    let mut snapshot = finished();
+    let value =
+        ValueRepair { key: key(7), before: Some("1446 days 15:33:20".to_owned()), after: Some("00:02:05".to_owned()) };
+    let column = ColumnRepair {
+        table: "public.alert".to_owned(),
+        column: "silence".to_owned(),
+        wrong: Some(IntervalUnit::S),
+        unit: IntervalUnit::Us,
+        rows: 2,
+        repaired: true,
+        right: 7,
+        neither: 1,
+        unknown: 0,
+        missing: 0,
+        earlier: 0,
+        suspect: 0,
+        examples: vec![value],
+        others: Vec::new(),
+        evidence: IntervalEvidence {
+            table: "public.alert".to_owned(),
+            column: "silence".to_owned(),
+            values: 10,
+            histograms: Vec::new(),
+            unit: Some(IntervalUnit::Us),
+            because: "the source says so".to_owned(),
+        },
+    };
+    snapshot.steps[1].evidence = Arc::new(Evidence { repairs: vec![column], ..Evidence::default() });
+    snapshot
 }
 
 /// The same run at the gate of `copy`.

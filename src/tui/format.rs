@@ -103,6 +103,22 @@ fn scaled(value: f64, units: &[&str]) -> String {
     }
 }
 
+/// An interval as PostgreSQL writes it, in at most `columns`: what is too long is told in days or years.
+pub(super) fn interval(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let days = text.split_whitespace().next().and_then(|number| number.parse::<i64>().ok());
+    match days.filter(|_| text.contains(" d")) {
+        Some(days) if days.unsigned_abs() >= 730 => {
+            let sign = if days < 0 { "-" } else { "" };
+            format!("{sign}{} years", count(days.unsigned_abs() / 365))
+        }
+        Some(days) => format!("{days} d"),
+        None => super::text::cut(text, columns),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{bytes, clock, count, duration, exact, guess, percent, plural, rate};

@@ -1,13 +1,13 @@
 //! Snapshots made by hand: one per state that an operator can meet.
 
 use cutover::engine::snapshot::{
-    ColumnView, DataView, Description, Distribution, FailureKind, LogLevel, LogLine, PartProgress, Question, RowPair,
-    RowsView, RunState, Snapshot, Status, StepView, TableCounts,
+    ColumnView, DataView, Description, Distribution, FailureKind, Helm, LogLevel, LogLine, PartProgress, Question,
+    RowPair, RowsView, RunState, Snapshot, Status, StepView, TableCounts,
 };
 use cutover::evidence::{
-    Bucket, CellDifference, ColumnPlan, Difference, DifferenceKind, Evidence, Finding, IntervalEvidence, IntervalUnit,
-    Key, LevelComparison, Misfit, PlanReport, Policy, Problem, Reject, Severity, StorageClass, TablePlan, TableResult,
-    UnitHistogram, Verdict, Warning,
+    Bucket, CellDifference, ColumnPlan, ColumnRepair, Difference, DifferenceKind, Evidence, Finding, IntervalEvidence,
+    IntervalUnit, Key, LevelComparison, Misfit, PlanReport, Policy, Problem, Reject, Severity, StorageClass, TablePlan,
+    TableResult, UnitHistogram, ValueRepair, Verdict, Warning,
 };
 use cutover::runbook::{Gate, StepId};
 use jiff::Timestamp;
@@ -189,12 +189,19 @@ pub fn vast() -> Snapshot {
     snapshot
 }
 
-/// A copy of many tables, all of them at work.
-pub fn many(tables: u64) -> Snapshot {
-    let mut snapshot = copying();
-    snapshot.steps[6].parts =
-        (0..tables).map(|index| part(&format!("public.table_{index:04}"), 10_000 + index, 1_000_000)).collect();
-    snapshot
+/// The same copy, watched from another terminal.
+pub fn watched() -> Snapshot {
+    Snapshot { helm: Helm::Elsewhere("anna@node-7 on pts/3".to_owned()), ..copying() }
+}
+
+/// The same copy in a process of its own, which this terminal answers for.
+pub fn attached() -> Snapshot {
+    Snapshot { helm: Helm::Attached, ..copying() }
+}
+
+/// A run whose process is gone.
+pub fn left_behind() -> Snapshot {
+    Snapshot { helm: Helm::Past, state: RunState::Interrupted, ..at_gate() }
 }
 
 /// A step failed.
@@ -605,6 +612,74 @@ fn interval(column: &str, unit: Option<IntervalUnit>, because: &str) -> Interval
     }
 }
 
+/// Intervals were put right in a target that another tool had loaded.
+pub fn repaired() -> Snapshot {
+    let mut snapshot = fresh();
+    let mut repair = step("repair-intervals", "Puts intervals right that another tool loaded in the wrong unit.", true);
+    repair.status = Status::Done;
+    repair.attempts = 1;
+    repair.checkpoint = true;
+    repair.seconds = Some(2.4);
+    repair.summary = "117 values in 1 column repaired; the former ones are kept until `cutover forget`".to_owned();
+    repair.evidence = Arc::new(Evidence { repairs: vec![column_repair()], ..Evidence::default() });
+    snapshot.steps = vec![repair];
+    snapshot.state = RunState::Running;
+    snapshot.started = at(0);
+    snapshot.now = at(4);
+    (snapshot.point_of_no_return, snapshot.downtime_budget) = (None, None);
+    snapshot
+}
+
+fn column_repair() -> ColumnRepair {
+    let value = |id, before: &str, after: &str| ValueRepair {
+        key: key(id),
+        before: Some(before.to_owned()),
+        after: Some(after.to_owned()),
+    };
+    let buckets = |counts: [u64; 4]| {
+        let labels = ["1 s to 1 min", "1 min to 1 h", "1 h to 1 day", "longer than a year"];
+        let bucket = |(label, count): (&str, u64)| Bucket { label: label.to_owned(), count };
+        labels.into_iter().zip(counts).map(bucket).collect()
+    };
+    let histogram = |unit, min: &str, max: &str, counts| UnitHistogram {
+        unit,
+        min: min.to_owned(),
+        max: max.to_owned(),
+        buckets: buckets(counts),
+    };
+    ColumnRepair {
+        table: "public.alerts_alertgroup".to_owned(),
+        column: "response_time".to_owned(),
+        wrong: Some(IntervalUnit::S),
+        unit: IntervalUnit::Us,
+        rows: 117,
+        repaired: true,
+        right: 1_420,
+        neither: 2,
+        unknown: 31,
+        missing: 0,
+        earlier: 0,
+        suspect: 0,
+        examples: vec![
+            value(7, "1446 days 15:33:20", "00:02:05"),
+            value(31, "41666 days 16:00:00", "01:00:00"),
+            value(99, "11574 days 01:46:40", "00:16:40"),
+        ],
+        others: vec![value(12, "00:00:59", "00:01:00")],
+        evidence: IntervalEvidence {
+            table: "public.alerts_alertgroup".to_owned(),
+            column: "response_time".to_owned(),
+            values: 1_539,
+            histograms: vec![
+                histogram(IntervalUnit::S, "00:00:01", "41666 days 16:00:00", [310, 1_002, 110, 117]),
+                histogram(IntervalUnit::Us, "00:00:01", "01:00:00", [340, 1_086, 113, 0]),
+            ],
+            unit: Some(IntervalUnit::Us),
+            because: "these values are exactly the source's integers taken as seconds".to_owned(),
+        },
+    }
+}
+
 /// Every fixture with its name.
 pub fn all() -> Vec<(&'static str, Snapshot)> {
     vec![
@@ -621,5 +696,6 @@ pub fn all() -> Vec<(&'static str, Snapshot)> {
         ("empty", empty()),
         ("long-names", long_names()),
         ("planned", planned()),
+        ("repaired", repaired()),
     ]
 }

@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 12)];
 
+/// The sizes at which colours are kept.
+const THEME_SIZES: [(u16, u16); 3] = [(40, 12), (80, 24), (200, 60)];
+
 pub fn app(snapshot: Snapshot) -> App {
     App::new(Arc::new(snapshot), Theme::new(Palette::Dark, false))
 }
@@ -64,47 +67,148 @@ pub fn text(buffer: &ratatui::buffer::Buffer) -> String {
         .collect()
 }
 
-fn picture(name: &str, snapshot: &Snapshot, keys: &str) {
-    let all: Vec<String> = SIZES
-        .iter()
-        .map(|size| {
-            let mut app = app(snapshot.clone());
-            drawn(&mut app, *size);
-            press(&mut app, keys);
-            let drawn = drawn(&mut app, *size);
-            let widest = drawn.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();
-            assert!(widest <= usize::from(size.0), "{name} at {size:?} is {widest} wide:\n{drawn}");
-            format!("{}x{}\n{drawn}", size.0, size.1)
-        })
-        .collect();
-    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "pictures" }, {
-        insta::assert_snapshot!(name, all.join("\n"));
+/// Every screen that there is: a name, the run, and the keys that lead there.
+fn screens() -> Vec<(String, Snapshot, &'static str)> {
+    let runs = fixture::all().into_iter().map(|(name, snapshot)| (format!("run-{name}"), snapshot, ""));
+    let others = [
+        ("plan-whole", fixture::planned(), "2"),
+        ("plan-problem", fixture::planned(), "2 down enter down down"),
+        ("plan-interval", fixture::planned(), "2 down down enter down"),
+        ("plan-none", fixture::fresh(), "2"),
+        ("data-tables", fixture::differences(), "3"),
+        ("data-rows", fixture::differences(), "3 enter"),
+        ("data-cells", fixture::differences(), "3 enter enter down down down"),
+        ("data-pager", fixture::differences(), "3 enter enter down down down enter"),
+        ("data-reading", fixture::fresh(), "3"),
+        ("data-filter-nothing", fixture::differences(), "3 / z z enter"),
+        ("log", fixture::failed(), "4"),
+        ("log-filter", fixture::failed(), "4 / s c a n"),
+        ("log-wrapped", fixture::failed(), "4 w v"),
+        ("dialog-start", fixture::fresh(), "enter"),
+        ("dialog-confirm", fixture::at_confirm(), "enter"),
+        ("dialog-typed", fixture::at_gate(), "enter tab tab g r a f enter"),
+        ("dialog-failure", fixture::failed(), "enter"),
+        ("dialog-skip", fixture::failed(), "enter tab tab enter"),
+        ("dialog-rollback", fixture::at_gate(), "up up up up b"),
+        ("dialog-quit", fixture::copying(), "q"),
+        ("dialog-leave", fixture::attached(), "q"),
+        ("dialog-take-over", fixture::left_behind(), "t"),
+        ("dialog-unit", fixture::planned(), "2 down down enter down u"),
+        ("dialog-policy", fixture::planned(), "2 down enter down p"),
+        ("help-run", fixture::copying(), "?"),
+        ("help-data", fixture::fresh(), "3 ?"),
+        ("palette", fixture::copying(), ":"),
+        ("palette-found", fixture::copying(), ": r o l l b"),
+        ("key-refused", fixture::copying(), "r"),
+        ("pager-step", fixture::copying(), "enter"),
+        ("watching", fixture::watched(), ""),
+        ("watching-refused", fixture::watched(), "b"),
+    ];
+    runs.chain(others.map(|(name, snapshot, keys)| (name.to_owned(), snapshot, keys))).collect()
+}
+
+fn kept(name: &str, text: &str) {
+    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "pictures", omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
     });
 }
 
+fn pressed(snapshot: &Snapshot, theme: Theme, keys: &str, size: (u16, u16)) -> Terminal<TestBackend> {
+    let mut app = App::new(Arc::new(snapshot.clone()), theme);
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    terminal.draw(|frame| app.draw(frame)).unwrap();
+    press(&mut app, keys);
+    for _ in 0..2 {
+        terminal.draw(|frame| app.draw(frame)).unwrap();
+    }
+    terminal
+}
+
 #[test]
-fn every_state_in_the_run_view() {
-    for (name, snapshot) in fixture::all() {
-        picture(&format!("run-{name}"), &snapshot, "");
+fn every_screen_at_every_size() {
+    for (name, snapshot, keys) in screens() {
+        let drawn = |size: &(u16, u16)| {
+            let terminal = pressed(&snapshot, Theme::new(Palette::Dark, false), keys, *size);
+            let drawn = text(terminal.backend().buffer());
+            let widest = drawn.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();
+            assert!(widest <= usize::from(size.0), "{name} at {size:?} is {widest} wide:\n{drawn}");
+            format!("{}x{}\n{drawn}", size.0, size.1)
+        };
+        kept(&name, &SIZES.iter().map(drawn).collect::<Vec<_>>().join("\n"));
     }
 }
 
+/// The words are those of `every_screen_at_every_size`; kept here is how they are told: a style with how many cells it goes on
+/// for, line by line, and what the styles are.
 #[test]
-fn plan() {
-    picture("plan-whole", &fixture::planned(), "2");
-    picture("plan-problem", &fixture::planned(), "2 down enter down down");
-    picture("plan-interval", &fixture::planned(), "2 down down enter down");
-    picture("plan-none", &fixture::fresh(), "2");
+fn every_screen_in_every_theme() {
+    const FAMILIES: [(&str, Palette, bool); 5] = [
+        ("dark", Palette::Dark, false),
+        ("light", Palette::Light, false),
+        ("high contrast", Palette::HighContrast, false),
+        ("16 colours", Palette::Sixteen, false),
+        ("no colour, ASCII", Palette::Plain, true),
+    ];
+    for (name, snapshot, keys) in screens() {
+        let mut kept_text = String::new();
+        for (family, palette, ascii) in FAMILIES {
+            let mut styles = Styles::default();
+            let drawn = |size: &(u16, u16)| {
+                let terminal = pressed(&snapshot, Theme::new(palette, ascii), keys, *size);
+                let buffer = terminal.backend().buffer();
+                let words = if ascii { text(buffer) } else { String::new() };
+                assert!(!ascii || words.is_ascii(), "{name} at {size:?}:\n{words}");
+                format!("{}x{}\n{words}{}", size.0, size.1, styles.told(buffer))
+            };
+            let sizes: String = THEME_SIZES.iter().map(drawn).collect();
+            kept_text.push_str(&format!("== {family}\n{sizes}{}", styles.legend()));
+        }
+        kept(&format!("theme-{name}"), &kept_text);
+    }
 }
 
-#[test]
-fn data() {
-    picture("data-tables", &fixture::differences(), "3");
-    picture("data-rows", &fixture::differences(), "3 enter");
-    picture("data-cells", &fixture::differences(), "3 enter enter down down down");
-    picture("data-pager", &fixture::differences(), "3 enter enter down down down enter");
-    picture("data-reading", &fixture::fresh(), "3");
-    picture("data-filter-nothing", &fixture::differences(), "3 / z z enter");
+/// The styles of a frame, each with a letter.
+#[derive(Default)]
+struct Styles(Vec<String>);
+
+impl Styles {
+    /// A line for every line of the frame: each run of cells of one style, as the style's letter and the number of cells.
+    fn told(&mut self, buffer: &ratatui::buffer::Buffer) -> String {
+        let area = buffer.area;
+        let mut lines = String::new();
+        for y in 0..area.height {
+            let mut runs: Vec<(String, usize)> = Vec::new();
+            for x in 0..area.width {
+                let letter = self.letter(&buffer[(x, y)]);
+                match runs.last_mut() {
+                    Some((last, count)) if *last == letter => *count += 1,
+                    _ => runs.push((letter, 1)),
+                }
+            }
+            lines.extend(runs.iter().map(|(letter, count)| format!("{letter}{count} ")));
+            lines.truncate(lines.trim_end().len());
+            lines.push('\n');
+        }
+        lines
+    }
+
+    fn letter(&mut self, cell: &ratatui::buffer::Cell) -> String {
+        let style = format!("{} on {} {:?}", cell.fg, cell.bg, cell.modifier);
+        let index = self.0.iter().position(|known| *known == style).unwrap_or_else(|| {
+            self.0.push(style);
+            self.0.len() - 1
+        });
+        let letter = char::from(b'a' + u8::try_from(index % 26).unwrap());
+        if index < 26 { letter.to_string() } else { format!("{letter}'") }
+    }
+
+    fn legend(&self) -> String {
+        let letters = (0..self.0.len()).map(|index| {
+            let letter = char::from(b'a' + u8::try_from(index % 26).unwrap());
+            if index < 26 { letter.to_string() } else { format!("{letter}'") }
+        });
+        letters.zip(&self.0).map(|(letter, style)| format!("{letter}: {style}\n")).collect()
+    }
 }
 
 #[test]
@@ -115,52 +219,7 @@ fn distribution() {
     answered.data = Arc::new(fixture::data());
     app.update(Arc::new(answered));
     let all: Vec<String> = SIZES.iter().map(|size| format!("{size:?}\n{}", drawn(&mut app, *size))).collect();
-    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "pictures" }, {
-        insta::assert_snapshot!("data-distribution", all.join("\n"));
-    });
-}
-
-#[test]
-fn log() {
-    picture("log", &fixture::failed(), "4");
-    picture("log-filter", &fixture::failed(), "4 / s c a n");
-    picture("log-wrapped", &fixture::failed(), "4 w v");
-}
-
-#[test]
-fn dialogs() {
-    picture("dialog-start", &fixture::fresh(), "enter");
-    picture("dialog-confirm", &fixture::at_confirm(), "enter");
-    picture("dialog-typed", &fixture::at_gate(), "enter tab tab g r a f enter");
-    picture("dialog-failure", &fixture::failed(), "enter");
-    picture("dialog-skip", &fixture::failed(), "enter tab tab enter");
-    picture("dialog-rollback", &fixture::at_gate(), "up up up up b");
-    picture("dialog-quit", &fixture::copying(), "q");
-    picture("dialog-unit", &fixture::planned(), "2 down down enter down u");
-    picture("dialog-policy", &fixture::planned(), "2 down enter down p");
-}
-
-#[test]
-fn help_and_palette() {
-    picture("help-run", &fixture::copying(), "?");
-    picture("help-data", &fixture::fresh(), "3 ?");
-    picture("palette", &fixture::copying(), ":");
-    picture("palette-found", &fixture::copying(), ": r o l l b");
-    picture("key-refused", &fixture::copying(), "r");
-    picture("pager-step", &fixture::copying(), "enter");
-}
-
-#[test]
-fn in_ascii_nothing_else_is_drawn() {
-    for (name, snapshot) in fixture::all() {
-        let mut app = App::new(Arc::new(snapshot), Theme::new(Palette::Plain, true));
-        let drawn = drawn(&mut app, (120, 40));
-        assert!(drawn.is_ascii(), "{name}:\n{drawn}");
-    }
-    let mut app = App::new(Arc::new(fixture::copying()), Theme::new(Palette::Plain, true));
-    insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "pictures" }, {
-        insta::assert_snapshot!("ascii", drawn(&mut app, (100, 30)));
-    });
+    kept("data-distribution", &all.join("\n"));
 }
 
 #[test]
@@ -169,16 +228,4 @@ fn a_terminal_that_is_too_small_says_so() {
         let drawn = drawn(&mut app(fixture::copying()), size);
         assert!(drawn.starts_with(['c', '…']), "{drawn}");
     }
-}
-
-/// Not a limit but a look: frames of 500 tables, unoptimised; `cargo bench` has the figures that count.
-#[test]
-fn a_frame_of_many_tables() {
-    let mut app = app(fixture::many(500));
-    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
-    let begun = std::time::Instant::now();
-    for _ in 0..20 {
-        terminal.draw(|frame| app.draw(frame)).unwrap();
-    }
-    println!("a frame of 500 tables at 200x60: {:.1} ms", begun.elapsed().as_secs_f64() * 50.0);
 }

@@ -117,6 +117,19 @@ impl Claims for Waiting {
     }
 }
 
+/// Panics, as the program would, once there is a file that asks for it.
+async fn panic_when_asked() {
+    while !std::path::Path::new("panic").exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        cutover::tui::restore_terminal();
+        report(panic);
+    }));
+    panic!("asked to panic");
+}
+
 /// Shows the screen on the terminal that this process has, as the program would.
 pub fn show() {
     std::fs::write("pid", std::process::id().to_string()).unwrap();
@@ -128,7 +141,10 @@ pub fn show() {
         let setup = Setup::of(dir, Arc::new(Book), target, Arc::new(Waiting), Arc::new(Waiting), options);
         let (driver, handle) = Driver::new(setup.with_claims(Arc::new(Waiting))).unwrap();
         let driving = tokio::spawn(driver.run());
-        let left = cutover::tui::run(handle, cutover::tui::Options::default()).await;
+        let left = tokio::select! {
+            left = cutover::tui::run(handle, cutover::tui::Options::default()) => left,
+            () = panic_when_asked() => unreachable!("it never ends"),
+        };
         match &left {
             Ok(_) => drop(driving.await),
             Err(_) => driving.abort(),

@@ -61,6 +61,17 @@ impl Terminal {
         }
     }
 
+    /// Presses and releases the left button on the first cell of `text`, in the encoding that terminals send (SGR, 1006).
+    pub fn click_on(&mut self, text: &str) {
+        self.wait_for(text);
+        let place = self.screen().rows(0, u16::MAX).enumerate().find_map(|(line, row)| {
+            let before = &row[..row.find(text)?];
+            Some((unicode_width::UnicodeWidthStr::width(before) + 2, line + 1))
+        });
+        let (column, line) = place.unwrap();
+        self.keys(&format!("\u{1b}[<0;{column};{line}M\u{1b}[<0;{column};{line}m"));
+    }
+
     pub fn resize(&mut self, columns: u16, lines: u16) {
         self.pump(Duration::from_millis(30));
         // vt100 counts below zero when a line is wrapped in a single line or column.
@@ -97,6 +108,11 @@ impl Terminal {
 
     pub fn everything(&self) -> String {
         String::from_utf8_lossy(&self.everything).into_owned()
+    }
+
+    /// How many bytes have come.
+    pub fn received(&self) -> usize {
+        self.everything.len()
     }
 
     /// Waits until the terminal shows `text`.

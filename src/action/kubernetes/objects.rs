@@ -218,7 +218,7 @@ async fn send(
 ) -> Result<Value, ClusterError> {
     let request = request.map_err(|error| ClusterError::Broken {
         doing: doing.to_owned(),
-        place: cluster.place().clone(),
+        place: std::sync::Arc::new(cluster.place().clone()),
         reason: error.to_string(),
     })?;
     let client = cluster.client();

@@ -8,8 +8,8 @@ use crate::evidence::{Finding, LevelComparison};
 use crate::figures;
 use crate::runbook::{Gateway, Settings, StepId};
 use crate::schema::{TargetTable, read_target};
-use k8s_openapi::api::core::v1::Pod;
 use crate::transfer::{self, Other};
+use k8s_openapi::api::core::v1::Pod;
 use tokio_postgres::Client;
 
 /// The oldest server that the rest of the program knows.

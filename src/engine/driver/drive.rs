@@ -282,6 +282,9 @@ impl Driver {
                 view.description.clone_from(description);
             }
         }
+        for view in snapshot.steps.iter_mut().filter(|view| view.estimate_seconds.is_none()) {
+            view.estimate_seconds = self.expected.get(&view.id).copied();
+        }
         snapshot.data = self.data.clone();
         snapshot.cluster = self.data.cluster.clone().or_else(|| self.workshop.unseen_cluster());
         snapshot.refusal.clone_from(&self.refusal);

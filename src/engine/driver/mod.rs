@@ -35,7 +35,7 @@ use claim::Claiming;
 use context::Workshop;
 use live::Live;
 use scribe::Scribe;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -58,6 +58,8 @@ pub struct Driver {
     data: Arc<DataView>,
     refusal: Option<String>,
     finish: Option<Ended>,
+    /// How long each step took in the last run of this runbook.
+    expected: BTreeMap<String, f64>,
     grace: Duration,
     run_dir: String,
     wishes: mpsc::UnboundedReceiver<Wishes>,

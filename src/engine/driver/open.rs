@@ -21,7 +21,7 @@ use crate::evidence::Description;
 use crate::inspect::Inspect;
 use crate::journal::{Journal, JournalError};
 use crate::runbook::{Document, Gate, Problems, Runbook, Step, StepId, TargetFacts, Values};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,13 +39,22 @@ pub struct Options {
     pub until: Option<StepId>,
     /// Whether the place is production, for the screen.
     pub production: bool,
+    /// How long each step took when this runbook was last carried out, in seconds: an estimate where nothing better is known.
+    pub expected: BTreeMap<String, f64>,
     /// How long work may take to stop when it is asked to; after that it is cut off, as a kill would.
     pub grace: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { yes: false, attended: false, until: None, production: false, grace: Duration::from_secs(20) }
+        Self {
+            yes: false,
+            attended: false,
+            until: None,
+            production: false,
+            expected: BTreeMap::new(),
+            grace: Duration::from_secs(20),
+        }
     }
 }
 
@@ -182,6 +191,7 @@ impl Driver {
             data: Arc::default(),
             refusal: None,
             finish: None,
+            expected: options.expected,
             grace: options.grace,
             run_dir,
             wishes: incoming,

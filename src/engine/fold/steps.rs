@@ -2,7 +2,7 @@
 
 use crate::engine::event::{Event, Failure, StepPlan};
 use crate::engine::snapshot::{Snapshot, StepView};
-use crate::evidence::{Evidence, Outcome};
+use crate::evidence::{ColumnPlan, Evidence, Outcome, TablePlan};
 use crate::runbook::{Downtime, StepId};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ pub(super) fn planned(plan: &StepPlan) -> StepView {
 
 /// Takes an event into the views.
 pub(super) fn take(snapshot: &mut Snapshot, at: Timestamp, event: &Event) {
+    take_decision(snapshot, event);
     let Some(index) = event.step().and_then(|StepId(id)| snapshot.steps.iter().position(|step| step.id == *id)) else {
         return;
     };
@@ -46,6 +47,7 @@ pub(super) fn take(snapshot: &mut Snapshot, at: Timestamp, event: &Event) {
         _ => {}
     }
     take_plan(snapshot, event);
+    take_speed(snapshot, index, event);
     take_downtime(snapshot, index, at, event);
 }
 
@@ -85,7 +87,8 @@ fn reset(view: &mut StepView) {
     view.evidence = Arc::default();
 }
 
-/// The newest plan that a step found, and from it how long the copy will take.
+/// The newest plan that a step found, and from it how long the copy will take, and the verification, which reads the same rows on both
+/// sides.
 fn take_plan(snapshot: &mut Snapshot, event: &Event) {
     let evidence = match event {
         Event::StepDone { outcome, .. } => &outcome.evidence,
@@ -94,8 +97,51 @@ fn take_plan(snapshot: &mut Snapshot, event: &Event) {
     };
     if let Some(plan) = &evidence.plan {
         snapshot.plan = Some(Arc::new((**plan).clone()));
-        for step in snapshot.steps.iter_mut().filter(|step| step.action == "copy") {
+        for step in snapshot.steps.iter_mut().filter(|step| matches!(step.action.as_str(), "copy" | "verify")) {
             step.estimate_seconds = Some(plan.estimate_seconds);
+        }
+    }
+}
+
+/// What the operator decided about a column, in the plan that is shown; the copy plans once more and finds the same.
+fn take_decision(snapshot: &mut Snapshot, event: &Event) {
+    let (Event::UnitDecided { column: subject, operator, .. } | Event::PolicyDecided { column: subject, operator, .. }) =
+        event
+    else {
+        return;
+    };
+    let Some(plan) = snapshot.plan.as_mut().map(Arc::make_mut) else { return };
+    let own = |table: &TablePlan, column: &ColumnPlan| {
+        subject.strip_prefix(&table.table).and_then(|rest| rest.strip_prefix('.')) == Some(&column.column)
+    };
+    let found = plan
+        .tables
+        .iter()
+        .enumerate()
+        .find_map(|(index, table)| Some((index, table.columns.iter().position(|column| own(table, column))?)));
+    if let Some(column) = found.map(|(table, column)| &mut plan.tables[table].columns[column]) {
+        match event {
+            Event::UnitDecided { unit, .. } => {
+                if let Some(evidence) = &mut column.interval {
+                    evidence.unit = Some(*unit);
+                    evidence.because = format!("{operator} decided it in this run");
+                }
+            }
+            Event::PolicyDecided { policy, .. } => column.policy = *policy,
+            _ => {}
+        }
+    }
+    if let Event::UnitDecided { .. } = event {
+        plan.problems.retain(|problem| !(problem.undecided && problem.subject == *subject));
+    }
+}
+
+/// Once the rows have been copied, comparing them is estimated by how long that really took.
+fn take_speed(snapshot: &mut Snapshot, index: usize, event: &Event) {
+    if let (Event::StepDone { .. }, "copy") = (event, snapshot.steps[index].action.as_str()) {
+        let took = snapshot.steps[index].seconds;
+        for step in snapshot.steps[index..].iter_mut().filter(|step| step.action == "verify") {
+            step.estimate_seconds = took;
         }
     }
 }
@@ -119,4 +165,52 @@ fn take_downtime(snapshot: &mut Snapshot, index: usize, at: Timestamp, event: &E
 /// Seconds from one moment to another; none are negative, whatever the clock did.
 pub(in crate::engine) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64().max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::take;
+    use crate::engine::event::{Event, Operator};
+    use crate::engine::snapshot::Snapshot;
+    use crate::evidence::{ColumnPlan, IntervalEvidence, IntervalUnit, PlanReport, Policy, Problem, TablePlan};
+    use jiff::Timestamp;
+    use std::sync::Arc;
+
+    fn planned() -> Snapshot {
+        let evidence = IntervalEvidence {
+            table: "public.alert".to_owned(),
+            column: "delay".to_owned(),
+            values: 3,
+            histograms: Vec::new(),
+            unit: None,
+            because: "nothing settles it".to_owned(),
+        };
+        let column = ColumnPlan { column: "delay".to_owned(), interval: Some(evidence), ..ColumnPlan::default() };
+        let table = TablePlan { table: "public.alert".to_owned(), columns: vec![column], ..TablePlan::default() };
+        let problem = Problem {
+            subject: "public.alert.delay".to_owned(),
+            message: "undecided".to_owned(),
+            remedy: String::new(),
+            undecided: true,
+        };
+        let plan = PlanReport { tables: vec![table], problems: vec![problem], ..PlanReport::default() };
+        Snapshot { plan: Some(Arc::new(plan)), ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_decision_is_seen_in_the_plan_at_once() {
+        let mut snapshot = planned();
+        let column = || "public.alert.delay".to_owned();
+        let operator = Operator { user: "kim".to_owned(), host: "host1".to_owned() };
+        let unit = Event::UnitDecided { column: column(), unit: IntervalUnit::Ms, operator: operator.clone() };
+        take(&mut snapshot, Timestamp::UNIX_EPOCH, &unit);
+        let policy = Event::PolicyDecided { column: column(), policy: Policy::SkipRow, operator };
+        take(&mut snapshot, Timestamp::UNIX_EPOCH, &policy);
+        let plan = snapshot.plan.expect("a plan");
+        let decided = &plan.tables[0].columns[0];
+        let evidence = decided.interval.as_ref().expect("evidence");
+        assert_eq!((evidence.unit, decided.policy), (Some(IntervalUnit::Ms), Policy::SkipRow));
+        assert_eq!(evidence.because, "kim@host1 decided it in this run");
+        assert!(plan.problems.is_empty());
+    }
 }

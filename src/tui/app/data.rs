@@ -19,6 +19,8 @@ pub(in crate::tui) struct DataState {
     pub focus: DataFocus,
     /// Whether the column's distribution is shown instead of the rows.
     pub distribution: bool,
+    /// How far the distribution is scrolled.
+    pub scroll: usize,
     /// What was asked and has not been answered.
     pub asked: Option<Query>,
     /// Which rows were asked for last.

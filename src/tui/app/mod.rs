@@ -168,6 +168,8 @@ pub(super) struct Limits {
     pub log: usize,
     /// The Cluster view.
     pub cluster: usize,
+    /// A column's distribution.
+    pub distribution: usize,
     /// The right side of the Plan view.
     pub plan: usize,
     /// A page, in lines.
@@ -336,6 +338,7 @@ impl App {
         self.plan.scroll = self.plan.scroll.min(limits.plan);
         self.log.back = self.log.back.min(limits.log);
         self.cluster.back = self.cluster.back.min(limits.cluster);
+        self.data.scroll = self.data.scroll.min(limits.distribution);
         match &mut self.overlay {
             Some(Overlay::Help { scroll }) => *scroll = (*scroll).min(limits.overlay),
             Some(Overlay::Dialog(dialog)) => dialog.scroll = dialog.scroll.min(limits.overlay),

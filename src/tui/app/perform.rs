@@ -243,6 +243,7 @@ impl App {
 
     fn toggle_distribution(&mut self) -> Vec<Intent> {
         self.data.distribution = !self.data.distribution;
+        self.data.scroll = 0;
         if !self.data.distribution {
             return Vec::new();
         }
@@ -324,6 +325,10 @@ impl App {
 
     fn move_in_data(&mut self, by: isize) {
         let state = &mut self.data;
+        if state.distribution {
+            state.scroll = state.scroll.saturating_add_signed(by);
+            return;
+        }
         match state.focus {
             DataFocus::Tables => state.table = state.table.saturating_add_signed(by),
             DataFocus::Rows => state.row = state.row.saturating_add_signed(by),

@@ -20,7 +20,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limi
         return;
     }
     if app.data.distribution {
-        distribution::draw(app, buffer, right);
+        distribution::draw(app, buffer, right, limits);
     } else {
         rows_and_cells(app, buffer, right, limits);
     }

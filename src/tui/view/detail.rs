@@ -1,6 +1,6 @@
 //! The chosen step: what it will do, what it does now, what it did.
 
-use super::{Theme, bar, heading, labelled, words};
+use super::{Theme, bar, heading, labelled, repair, words};
 use crate::engine::snapshot::{PartProgress, Question, Status, StepView};
 use crate::evidence::{DifferenceKind, Evidence, Finding, Verdict};
 use crate::tui::app::{App, Figures, Rates, Totals, failure_words, is_busy, policy_name};
@@ -223,7 +223,8 @@ fn part_line(part: &PartProgress, step: &str, rates: &Rates, layout: &Layout, th
     ];
     let (share, counts) = match (part.finished, part.total) {
         (true, _) => {
-            spans.extend(bar::progress(1, 1, layout.bar, theme));
+            // What is done steps back behind what is at work.
+            spans.push(Span::styled("█".repeat(layout.bar), theme.faint));
             ("✓".to_owned(), format::count(part.done))
         }
         (false, Some(total)) => {
@@ -270,6 +271,7 @@ fn evidence(found: &Evidence, columns: usize, theme: &Theme) -> Vec<Line<'static
             found.differences.iter().take(40).flat_map(|difference| difference_lines(difference, columns, theme)),
         );
     }
+    lines.extend(repair::lines(&found.repairs, columns, theme));
     if found.rejects_total > 0 {
         lines.push(Line::default());
         lines.push(heading(&format::plural(found.rejects_total, "reject", "rejects"), columns, theme));

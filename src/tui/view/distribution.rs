@@ -1,6 +1,6 @@
 //! A column's values on both sides, bar over bar, so that a wrong unit or a lost range is seen at once.
 
-use super::{Theme, bar, empty, heading, lines, panel};
+use super::{Limits, Theme, bar, empty, heading, lines, panel};
 use crate::engine::snapshot::{ColumnView, Distribution};
 use crate::tui::app::App;
 use crate::tui::{format, text};
@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
+pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let wanted = app.data_column();
     let title =
         wanted.as_ref().map_or("column".to_owned(), |(table, column)| format!("{table}.{column} · source over target"));
@@ -21,7 +21,8 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect) {
     match (shown, &app.data.asked, &app.snapshot.data.error) {
         (_, Some(_), _) => empty(buffer, inner, "Reading the column on both sides…", "d or esc goes back", &app.theme),
         (Some(view), None, _) => {
-            lines(buffer, inner, text_of(view, usize::from(inner.width), &app.theme), 0, &app.theme);
+            let text = text_of(view, usize::from(inner.width), &app.theme);
+            limits.distribution = lines(buffer, inner, text, app.data.scroll, &app.theme);
         }
         (None, None, Some(error)) => empty(buffer, inner, error, "d or esc goes back", &app.theme),
         (None, None, None) => {

@@ -2,7 +2,7 @@
 
 use super::{Limits, Theme, heading, labelled, lines, panel, words};
 use crate::engine::snapshot::{RunState, Snapshot, Status, StepView};
-use crate::evidence::{Evidence, TableResult, Verdict};
+use crate::evidence::{Evidence, Finding, TableResult, Verdict};
 use crate::tui::app::{App, Figures};
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
@@ -40,12 +40,11 @@ fn text_of(app: &App, columns: usize) -> Vec<Line<'static>> {
         lines.extend(left.into_iter().flat_map(|(sign, style, body)| labelled_sign(sign, style, &body, columns)));
     }
     lines.push(Line::default());
-    lines.extend(labelled("report", &format!("cutover report {}", run.run), columns, (theme.dim, theme.accent)));
-    lines.extend(labelled("files", &run.run_dir, columns, plain));
-    lines.extend(largest(run, columns, theme));
-    lines.extend(timeline(app, columns));
+    lines.extend(labelled("report", &format!("{}/report.html", run.run_dir), columns, (theme.dim, theme.accent)));
+    lines.extend(labelled("", &format!("cutover report {} prints it", run.run), columns, (theme.dim, theme.dim)));
+    lines.extend(figures(app, columns));
     lines.push(Line::default());
-    lines.push(Line::styled("esc shows the steps · q leaves", theme.dim));
+    lines.push(Line::styled("esc shows the steps · R replays the run · q leaves", theme.dim));
     lines
 }
 
@@ -64,6 +63,33 @@ fn headline(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>>
     lines
 }
 
+/// How many tables and steps are named.
+const NAMED: usize = 6;
+
+/// The largest tables and the longest steps: side by side where there is room.
+fn figures(app: &App, columns: usize) -> Vec<Line<'static>> {
+    const GAP: usize = 4;
+    let half = (columns - GAP.min(columns)) / 2;
+    if half < 40 {
+        return [largest(&app.snapshot, columns, &app.theme), timeline(app, columns)].concat();
+    }
+    let (left, right) = (largest(&app.snapshot, half, &app.theme), timeline(app, half));
+    if left.is_empty() || right.is_empty() {
+        return [left, right].concat();
+    }
+    let blank = |line: &Line<'_>| columns - half - text::width(&line.to_string()).min(half);
+    let count = left.len().max(right.len());
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
+    let both = (0..count).map(|_| {
+        let mut line = left.next().unwrap_or_default();
+        let gap = blank(&line);
+        line.spans.push(Span::raw(" ".repeat(gap)));
+        line.spans.extend(right.next().unwrap_or_default().spans);
+        line
+    });
+    both.collect()
+}
+
 /// The tables with the most rows, each with its own proof.
 fn largest(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut tables: Vec<&TableResult> = standing(run, "verify").flat_map(|evidence| &evidence.tables).collect();
@@ -73,7 +99,7 @@ fn largest(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> 
     }
     let schema = words::shared_schema(tables.iter().map(|table| table.table.as_str()));
     let mut lines = vec![Line::default(), heading("largest tables", columns, theme)];
-    lines.extend(tables.iter().take(6).map(|table| {
+    lines.extend(tables.iter().take(NAMED).map(|table| {
         let equal = table.digest_target.is_some() && table.digest_source == table.digest_target;
         let (sign, style) = if equal { ("✓ ", theme.good) } else { ("✗ ", theme.bad) };
         let name = Span::raw(text::visible(words::unqualified(&table.table, schema)));
@@ -83,32 +109,35 @@ fn largest(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> 
     lines
 }
 
-/// Each step's share of the time, as a bar that starts where the one before ended.
+/// The steps that took longest, in their order, each as long as its share.
 fn timeline(app: &App, columns: usize) -> Vec<Line<'static>> {
     let theme = &app.theme;
-    let timed: Vec<(&StepView, f64)> =
-        app.snapshot.steps.iter().filter_map(|step| Some((step, step.seconds?))).collect();
-    let total: f64 = timed.iter().map(|(_, seconds)| seconds).sum();
-    let name = timed.iter().map(|(step, _)| text::width(&step.id)).max().unwrap_or(0).min(24);
-    let room = columns.saturating_sub(name + 12);
-    if total <= 0.0 || timed.len() < 2 || room < 12 {
+    let mut timed: Vec<(usize, &StepView, f64)> = app
+        .snapshot
+        .steps
+        .iter()
+        .enumerate()
+        .filter_map(|(index, step)| Some((index, step, step.seconds.filter(|seconds| *seconds > 0.0)?)))
+        .collect();
+    timed.sort_by(|one, other| other.2.total_cmp(&one.2));
+    timed.truncate(NAMED);
+    timed.sort_by_key(|(index, _, _)| *index);
+    let longest = timed.iter().map(|(_, _, seconds)| *seconds).fold(0.0, f64::max);
+    let name = timed.iter().map(|(_, step, _)| text::width(&step.id)).max().unwrap_or(0).min(24);
+    let room = columns.saturating_sub(name + 11);
+    if timed.len() < 2 || room < 8 {
         return Vec::new();
     }
     let mut lines = vec![Line::default(), heading("where the time went", columns, theme)];
-    let mut before = 0.0;
-    for (step, seconds) in timed {
-        let from = (before / total * room as f64) as usize;
-        before += seconds;
-        let to = ((before / total * room as f64) as usize).clamp(from, room);
-        let bar = if to > from { "█".repeat(to - from) } else { "▏".to_owned() };
-        let bar = text::pad(&format!("{}{bar}", " ".repeat(from.min(room - 1))), room);
-        lines.push(Line::from(vec![
+    lines.extend(timed.into_iter().map(|(_, step, seconds)| {
+        let share = (seconds / longest * 1_000.0) as u64;
+        Line::from(vec![
             Span::styled(text::pad(&text::visible(&step.id), name), theme.dim),
             Span::raw(" "),
-            Span::styled(bar, theme.busy),
+            Span::styled(super::bar::histogram(share.max(1), 1_000, room), theme.busy),
             Span::styled(text::pad_start(&format::duration(seconds), 10), theme.dim),
-        ]));
-    }
+        ])
+    }));
     lines
 }
 
@@ -215,15 +244,21 @@ fn left_to_do(run: &Snapshot, theme: &Theme) -> Vec<(&'static str, Style, String
         if let Some(reason) = &step.skip_reason {
             left.push(("▲", theme.warn, format!("{} was skipped: {reason}", step.id)));
         }
-        let open = step.evidence.findings.iter().filter(|finding| finding.verdict == Verdict::Unknown);
+        // What preflight could not know has turned out well by now.
+        let late = step.action != "preflight" || run.state != RunState::Done;
+        let unknown = |finding: &&Finding| late && finding.verdict == Verdict::Unknown;
+        let open = step.evidence.findings.iter().filter(unknown);
         left.extend(open.map(|finding| ("?", theme.warn, format!("{}: {}", finding.check, finding.remedy))));
     }
     if run.state == RunState::Done {
-        let back = format!(
-            "cutover rollback {} goes back; cutover forget {} gives that up and frees the space",
-            run.run, run.run
-        );
-        left.push(("·", theme.dim, back));
+        let pending = run.steps.iter().filter(|step| step.status == Status::Pending);
+        left.extend(pending.map(|step| ("▲", theme.warn, format!("{} has not been done", step.id))));
+        left.push((
+            "·",
+            theme.dim,
+            format!("when all is well: cutover forget {}, which gives up the way back", run.run),
+        ));
+        left.push(("·", theme.dim, format!("if it is not: cutover rollback {}", run.run)));
     }
     if run.state == RunState::RolledBack {
         left.push(("·", theme.dim, "the run can be started again when what stopped it is mended".to_owned()));

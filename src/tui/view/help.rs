@@ -62,7 +62,7 @@ fn signs(view: View, columns: usize, app: &App) -> Vec<Line<'static>> {
         View::Plan => "✗ forbids the copy, ▲ cells will not fit, ◆ values change knowingly, · nothing to say",
         View::Data => "✓ equal by digest, ≠ differs, · not compared yet",
         View::Cluster => "✓ ready, ► on its way, ✗ failing, · gone",
-        View::Log => "times are local",
+        View::Log => "✗ went wrong, ▲ worth a look, · a detail; times are local",
     };
     text::wrap(signs, columns).into_iter().map(|line| Line::styled(line, app.theme.dim)).collect()
 }

@@ -16,6 +16,7 @@ mod pager;
 mod palette;
 mod path;
 mod plan;
+mod repair;
 mod run;
 mod words;
 

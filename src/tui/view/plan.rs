@@ -259,7 +259,15 @@ fn column_text(
         lines.extend(signed("✗", theme.bad, &problem.message, columns));
         lines.extend(signed("▸", theme.accent, &problem.remedy, columns));
     }
-    lines.extend(warning_lines(&column.warnings, columns, theme));
+    // What speaks for the unit stands with its picture.
+    let said = column.interval.as_ref().map(|evidence| evidence.because.as_str()).filter(|because| !because.is_empty());
+    let others: Vec<Warning> = column
+        .warnings
+        .iter()
+        .filter(|warning| said.is_none_or(|said| !warning.message.contains(said)))
+        .cloned()
+        .collect();
+    lines.extend(warning_lines(&others, columns, theme));
     if column.misfits_total > 0 {
         lines.push(heading(
             &format!("{} that do not fit", format::plural(column.misfits_total, "cell", "cells")),
@@ -324,9 +332,12 @@ fn beside(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<Lin
         format!("{}{words}", if chosen(histogram) { "► " } else { "" })
     };
     let mut lines = vec![row(String::new(), &head)];
-    lines.push(row("from".to_owned(), &|histogram| histogram.min.clone()));
-    lines.push(row("to".to_owned(), &|histogram| histogram.max.clone()));
-    for (index, bucket) in labels.iter().enumerate() {
+    lines.push(row("from".to_owned(), &|histogram| format::interval(&histogram.min, each - 1)));
+    lines.push(row("to".to_owned(), &|histogram| format::interval(&histogram.max, each - 1)));
+    let filled = |index: usize| {
+        evidence.histograms.iter().any(|histogram| histogram.buckets.get(index).is_some_and(|bucket| bucket.count > 0))
+    };
+    for (index, bucket) in labels.iter().enumerate().filter(|(index, _)| filled(*index)) {
         lines.push(row(bucket.label.clone(), &|histogram| {
             let count = histogram.buckets.get(index).map_or(0, |bucket| bucket.count);
             let figure = if count == 0 { String::new() } else { format::count(count) };

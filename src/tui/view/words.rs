@@ -76,10 +76,10 @@ pub(super) fn verdict(verdict: &Verdict, theme: &Theme) -> (&'static str, String
 /// A log level in four columns, so that levels line up and can be told without colour.
 pub(super) fn level(level: LogLevel, theme: &Theme) -> (&'static str, Style) {
     match level {
-        LogLevel::Debug => ("dbg ", theme.faint),
-        LogLevel::Info => ("    ", theme.dim),
-        LogLevel::Warn => ("warn", theme.warn),
-        LogLevel::Error => ("ERR ", theme.bad),
+        LogLevel::Debug => ("·", theme.faint),
+        LogLevel::Info => (" ", theme.dim),
+        LogLevel::Warn => ("▲", theme.warn),
+        LogLevel::Error => ("✗", theme.bad),
     }
 }
 

@@ -19,6 +19,48 @@ fn resolve(document: &Document, set: &[(&str, &str)]) -> Runbook {
 const SHIPPED: &[&str] =
     &["runbooks/grafana.yaml", "runbooks/grafana-oncall.yaml", "runbooks/django.yaml", "runbooks/demo.yaml"];
 
+/// Those for a cluster: steps by id, from a pod.
+const ON_A_CLUSTER: &[&str] = &["runbooks/grafana-kubernetes.yaml", "runbooks/grafana-oncall-kubernetes.yaml"];
+
+fn ids(runbook: &Runbook) -> Vec<&str> {
+    runbook.steps.iter().map(|step| step.id.0.as_str()).collect()
+}
+
+#[test]
+fn runbooks_for_a_cluster_resolve_from_a_pod_and_from_a_host() {
+    let first = ["preflight", "test-pod", "generate-schema", "scan"];
+    let middle = ["snapshot", "truncate", "copy", "verify", "spot-check"];
+    let last = ["start", "health", "cleanup"];
+    for (file, switches) in
+        [(ON_A_CLUSTER[0], ["switch-variables", "switch-config"]), (ON_A_CLUSTER[1], ["switch-config", "switch-celery"])]
+    {
+        let document = document(file);
+        for (place, quiesce) in [("pod", "quiesce"), ("host", "quiesce-host")] {
+            let runbook = resolve(&document, &[("context", "prod"), ("source", place), ("host_stop", "true")]);
+            let order: Vec<&str> =
+                first.iter().chain(&[quiesce]).chain(&middle).chain(&switches).chain(&last).copied().collect();
+            assert_eq!(ids(&runbook), order, "{file} from a {place}");
+            assert_eq!(runbook.source.pod.is_some(), place == "pod", "{file}");
+            assert_eq!(runbook.steps[4].downtime, Some(Downtime::Begins), "{file}");
+            assert_eq!(runbook.steps[13 - 1].id.0, "start", "{file}");
+            assert!(runbook.steps.iter().any(|step| step.downtime == Some(Downtime::Ends)), "{file}");
+            assert!(runbook.steps.iter().all(|step| !step.note.is_empty()), "{file}: each step says why it is there");
+            let typed = runbook.steps.iter().find(|step| matches!(step.gate, Gate::Typed(_))).unwrap();
+            assert_eq!(typed.gate, Gate::Typed(runbook.service.name.clone()), "{file}");
+            assert_eq!(typed.id.0, switches[0], "{file}: the name is typed before the first switch");
+            assert!(runbook.point_of_no_return.is_some(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn grafana_on_a_cluster_can_be_switched_by_its_environment() {
+    let document = document(ON_A_CLUSTER[0]);
+    let runbook = resolve(&document, &[("context", "prod"), ("configmap", "")]);
+    assert!(ids(&runbook).contains(&"switch-env") && !ids(&runbook).contains(&"switch-config"));
+    assert_eq!(runbook.point_of_no_return.as_ref().map(|id| id.0.as_str()), Some("start"));
+}
+
 #[test]
 fn shipped_runbooks_resolve_with_every_parameter() {
     for file in SHIPPED {
@@ -94,7 +136,7 @@ fn every_shipped_runbook_is_among_those_tested() {
         .map(|entry| format!("runbooks/{}", entry.unwrap().file_name().to_string_lossy()))
         .collect();
     there.sort();
-    let mut tested: Vec<_> = SHIPPED.to_vec();
+    let mut tested: Vec<_> = SHIPPED.iter().chain(ON_A_CLUSTER).copied().collect();
     tested.sort_unstable();
     assert_eq!(there, tested);
 }

@@ -6,3 +6,4 @@ mod client;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod walk;

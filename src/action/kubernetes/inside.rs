@@ -53,8 +53,10 @@ exit ${bad:-0}
 "#;
 
 /// The container that sees the source in the pods of a workload, and the path there; none when the source is elsewhere.
-pub(super) fn source_in(_context: &Context, _label: &str) -> Option<(Option<String>, String)> {
-    None
+pub(super) fn source_in(context: &Context, label: &str) -> Option<(Option<String>, String)> {
+    let source = &context.runbook.source;
+    let pod = source.pod.as_ref()?;
+    (pod.workload.as_deref() == Some(label)).then(|| (pod.container.clone(), source.sqlite.display().to_string()))
 }
 
 /// Why the workload must not be scaled down; none where it may be.

@@ -6,8 +6,8 @@ use cutover::engine::snapshot::{
 };
 use cutover::evidence::{
     Bucket, CellDifference, ColumnPlan, ColumnRepair, Difference, DifferenceKind, Evidence, Finding, IntervalEvidence,
-    IntervalUnit, Key, LevelComparison, Misfit, PlanReport, Policy, Problem, Reject, Severity, StorageClass, TablePlan,
-    TableResult, UnitHistogram, ValueRepair, Verdict, Warning,
+    IntervalUnit, Key, LevelComparison, LoadPlan, Misfit, PlanReport, Policy, Problem, Reject, Severity, StorageClass,
+    TablePlan, TableResult, UnitHistogram, ValueRepair, Verdict, Warning,
 };
 use cutover::runbook::{Gate, StepId};
 use jiff::Timestamp;
@@ -338,6 +338,7 @@ pub fn data() -> DataView {
     let long = r#"{"labels":{"severity":"critical","team":"sre"},"values":[1,2,3],"text":"Überlauf 日本語 👩‍👩‍👧"}"#;
     let usual = [Some("1"), Some("disk full"), Some("00:02:05"), Some(long)];
     DataView {
+        cluster: None,
         tables: vec![
             count("public.alerts_alert", 270_000, 270_000, Some(true)),
             count("public.alerts_alertgroup", 150_000, 150_000, Some(false)),
@@ -501,6 +502,7 @@ fn plan() -> PlanReport {
         ..TablePlan::default()
     }));
     PlanReport {
+        load: LoadPlan::default(),
         tables,
         problems: vec![Problem {
             subject: "public.alerts_alert.wait_delay".to_owned(),

@@ -301,15 +301,28 @@ pub struct Selection {
     pub accept_levels: bool,
 }
 
+const COPY_EXAMPLES: &str = "\
+Examples:
+  cutover copy --sqlite app.db --plan                       what would happen, in which mode and why; touches nothing
+  cutover copy --sqlite app.db                              one transaction, as long as it is short
+  cutover copy --sqlite app.db --jobs 4 --keep-undo         chunks over four connections, with a way back
+  cutover resume                                            goes on with a copy that was paused, interrupted or killed";
+
 /// Options of `copy`.
 #[derive(Debug, Args)]
+#[command(after_help = COPY_EXAMPLES)]
 pub struct Copy {
     /// What and how.
     #[command(flatten)]
     pub selection: Selection,
-    /// Connections; one is a single transaction.
+    /// Connections. 1: one transaction, the target untouched until all is in. 2 and more: chunks, each a transaction with its entry
+    /// in a ledger, paused and resumed between any two. When absent: one transaction if it takes ten minutes at most by estimate and
+    /// the server has locks enough for it.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
+    /// Rows of a chunk at most, where the copy goes in chunks.
+    #[arg(long, value_name = "N")]
+    pub chunk_rows: Option<u64>,
     /// What to do with cells that the target refuses.
     #[arg(long, value_name = "stop|null|replace|skip-row", default_value = "stop", value_parser = policy)]
     pub on_reject: Policy,

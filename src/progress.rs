@@ -123,6 +123,16 @@ impl Control {
         *self.wish.borrow()
     }
 
+    /// Waits until something else than going on is wanted, and says what.
+    pub async fn interfered(&self) -> Wish {
+        let mut wish = self.wish.clone();
+        let interfered = wish.wait_for(|wish| *wish != Wish::Run).await.map(|wish| *wish);
+        match interfered {
+            Ok(wish) => wish,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Waits until a pause is over: the step is to go on, or to stop.
     pub async fn unpaused(&self) -> Wish {
         let mut wish = self.wish.clone();

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("connect", &["crash", "progress"]),
     ("schema", &["connect", "evidence", "runbook"]),
     ("digest", &["schema"]),
-    ("transfer", &["connect", "crash", "digest", "evidence", "progress", "runbook", "schema"]),
+    ("transfer", &["connect", "crash", "digest", "evidence", "figures", "progress", "runbook", "schema"]),
     ("verify", &["connect", "digest", "evidence", "progress", "runbook", "schema"]),
     ("action", &["connect", "crash", "evidence", "figures", "progress", "runbook", "schema", "transfer", "verify"]),
     ("inspect", &["action", "connect", "digest", "evidence", "progress", "runbook", "schema", "transfer", "verify"]),

@@ -173,7 +173,9 @@ fn by_its_runbook_and_back(data: &Path, url: &str) {
 
 #[test]
 fn copy_and_verify_stand_alone() {
-    for name in ["oncall", "grafana-5.4-exact", "grafana-11.0-exact"] {
+    for (name, jobs) in
+        ["oncall", "grafana-5.4-exact", "grafana-11.0-exact"].map(|name| [(name, "1"), (name, "2")]).concat()
+    {
         let Some(data) = realdata(name) else { return };
         let url = fresh(&data);
         let structure = compare::structure(&url);
@@ -182,7 +184,7 @@ fn copy_and_verify_stand_alone() {
         let sqlite = source.to_str().unwrap();
         let before = fs::read(&source).unwrap();
 
-        let copied = cutover.run(&["copy", "--sqlite", sqlite, "--output", "json"]);
+        let copied = cutover.run(&["copy", "--sqlite", sqlite, "--jobs", jobs, "--output", "json"]);
         assert_eq!(copied.status.code(), Some(0), "{name}: {}", said(&copied));
         for table in finished(&copied)["tables"].as_array().unwrap() {
             assert_eq!(table["rows_source"], table["rows_loaded"], "{name}: {table}");

@@ -91,7 +91,7 @@ fn transfer() -> impl Strategy<Value = TransferOptions> {
         (vec(text(), 0..3), vec(text(), 0..3), vec(word(), 0..3)),
         option::of(table),
         any::<bool>(),
-        option::of(1_usize..9),
+        (option::of(1_usize..9), option::of(1_u64..9), option::of((1_u64..9_999).prop_map(Duration::from_secs))),
     )
         .prop_map(
             |(
@@ -102,7 +102,7 @@ fn transfer() -> impl Strategy<Value = TransferOptions> {
                 (include, exclude, schemas),
                 migration_table,
                 accept_levels,
-                jobs,
+                (jobs, chunk_rows, atomic_within),
             )| {
                 TransferOptions {
                     interval_units,
@@ -115,6 +115,8 @@ fn transfer() -> impl Strategy<Value = TransferOptions> {
                     migration_table,
                     accept_levels,
                     jobs,
+                    chunk_rows,
+                    atomic_within,
                 }
             },
         )

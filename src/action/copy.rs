@@ -5,11 +5,12 @@ use super::job::Load;
 use super::{
     Action, ActionError, Checkpoint, Context, Description, FailureKind, Outcome, failure, frozen, late_writes, truncate,
 };
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, LoadMode};
 use crate::figures;
 use crate::runbook::{Settings, settings};
-use crate::transfer::saved::Saved;
-use crate::transfer::{self, Job, Planned};
+use crate::schema::Mapping;
+use crate::transfer::saved::{Saved, Unfinished};
+use crate::transfer::{self, Job, Planned, SequenceState};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,8 +42,21 @@ impl Action for Copy {
                 )
             },
         );
-        let jobs = self.0.jobs.or(context.runbook.transfer.jobs).unwrap_or(1);
-        let how = if jobs > 1 { format!("over {jobs} connections") } else { "in one transaction".to_owned() };
+        let jobs = self.0.jobs.or(context.runbook.transfer.jobs);
+        let chunked = match jobs {
+            Some(jobs) => jobs > 1,
+            None => plan.is_some_and(|plan| plan.load.mode == LoadMode::Chunked),
+        };
+        let how = match (chunked, jobs) {
+            (true, Some(jobs)) => format!("in chunks over {jobs} connections"),
+            (true, None) => "in chunks".to_owned(),
+            (false, _) => "in one transaction".to_owned(),
+        };
+        let until = if chunked {
+            "Each chunk is committed with its entry in the ledger, and an interrupted copy goes on from there"
+        } else {
+            "Nothing changes unless all of it arrives"
+        };
         Description {
             does: format!("Loads {what} into {} {how}.", context.target.label()),
             effects: vec![
@@ -51,11 +65,10 @@ impl Action for Copy {
                 "sets the sequences ahead of the data".to_owned(),
             ],
             way_back: match self.can_go_back(context) {
-                true => "Nothing changes unless all of it arrives; afterwards the saved rows are put back.".to_owned(),
-                false => {
-                    "Nothing changes unless all of it arrives; afterwards there is no way back: no rows are saved."
-                        .to_owned()
-                }
+                true if chunked => format!("{until}; at any time the saved rows are put back."),
+                true => format!("{until}; afterwards the saved rows are put back."),
+                false if chunked => format!("{until}; there is no way back: no rows are saved."),
+                false => format!("{until}; afterwards there is no way back: no rows are saved."),
             },
             reversible: self.can_go_back(context),
             changes: true,
@@ -115,13 +128,16 @@ impl Action for Copy {
     async fn undo(
         &self,
         context: &Context,
-        _checkpoint: &Checkpoint,
+        checkpoint: &Checkpoint,
         left: Option<&Value>,
     ) -> Result<Outcome, ActionError> {
         let left = left.map(failure::read::<Left>).transpose()?;
         let own = left.as_ref().and_then(|left| left.saved.clone());
         let load = self.load(context, frozen::source_for(context, false).await?);
         let mapping = load.decide(context).await?.mapping;
+        if let Some(unfinished) = transfer::saved::unfinished(&context.target, &context.run).await? {
+            return self.undo_unfinished(context, &load, &mapping, checkpoint, unfinished).await;
+        }
         let arrived = load.compare(context, &mapping).await?;
         if left.is_none() && arrived.differences_total > 0 {
             let summary = "the copy never reached the target: nothing to take back".to_owned();
@@ -153,6 +169,35 @@ impl Copy {
         Load::new(context, source).with_jobs(self.0.jobs)
     }
 
+    /// A copy in chunks that is not whole: whatever stands in its tables is its own. What it took off comes back in every case.
+    async fn undo_unfinished(
+        &self,
+        context: &Context,
+        load: &Load,
+        mapping: &Mapping,
+        checkpoint: &Checkpoint,
+        unfinished: Unfinished,
+    ) -> Result<Outcome, ActionError> {
+        let job = load.job(context);
+        let saved = match self.saved_by_truncate(context)? {
+            Some(saved) => Some(saved),
+            None => transfer::saved::kept(&job).await?,
+        };
+        let summary = match saved {
+            Some(saved) => {
+                transfer::saved::restore(&job, &saved).await?;
+                let rows = saved.tables.iter().map(|table| table.rows).sum();
+                format!("put {} back, and what was taken off", figures::counted(rows, "saved row"))
+            }
+            None => {
+                let sequences: Vec<SequenceState> = failure::read(&checkpoint.0)?;
+                transfer::saved::empty(&job, mapping, &sequences).await?;
+                emptied(unfinished)
+            }
+        };
+        Ok(Outcome { summary, ..Outcome::default() })
+    }
+
     fn can_go_back(&self, context: &Context) -> bool {
         self.0.keep_undo || !context.earlier(|settings| matches!(settings, Settings::Truncate(_))).is_empty()
     }
@@ -171,6 +216,14 @@ impl Copy {
                 (&table.schema, &table.table, &table.digest) == (&before.schema, &before.table, &before.digest)
             })
         }))
+    }
+}
+
+fn emptied(unfinished: Unfinished) -> String {
+    let done = "emptied the tables, and put back what was taken off";
+    match unfinished.rows_held {
+        0 => done.to_owned(),
+        rows => format!("{done}; {} that stood there were not saved and are gone", figures::counted(rows, "row")),
     }
 }
 

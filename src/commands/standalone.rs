@@ -38,7 +38,11 @@ impl Sweep {
         if !matches!(ended, Ended::Done | Ended::Failed | Ended::RolledBack) {
             return;
         }
-        for file in ["snapshot.sqlite", "snapshot.json"] {
+        // A copy in chunks that failed goes on with the same snapshot.
+        let goes_on = ended == Ended::Failed
+            && self.copies
+            && !matches!(saved::unfinished(&self.address, dir.id()).await, Ok(None));
+        for file in ["snapshot.sqlite", "snapshot.json"].iter().filter(|_| !goes_on) {
             // One that was never taken is not there.
             let _ = std::fs::remove_file(dir.path().join(file));
         }

@@ -14,7 +14,10 @@ mod table;
 pub use difference::{CellDifference, Difference, DifferenceKind};
 pub use interval::{Bucket, IntervalEvidence, IntervalUnit, UnitHistogram};
 pub use outcome::{Checkpoint, Description, FailureKind, Outcome};
-pub use plan::{ColumnPlan, LevelComparison, Misfit, PlanReport, Problem, Severity, StorageCounts, TablePlan, Warning};
+pub use plan::{
+    ColumnPlan, LevelComparison, LoadMode, LoadPlan, Misfit, PlanReport, Problem, Severity, StorageCounts, TablePlan,
+    Warning,
+};
 pub use reject::{Policy, Reject, StorageClass};
 pub use repair::{ColumnRepair, ValueRepair};
 pub use table::{Key, TableResult};

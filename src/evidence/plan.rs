@@ -38,6 +38,33 @@ pub struct PlanReport {
     pub estimate_seconds: f64,
     /// Hash over everything that decides the outcome; resume refuses when it has changed.
     pub hash: String,
+    /// In one transaction or in many, and why.
+    #[serde(default)]
+    pub load: LoadPlan,
+}
+
+/// How the rows get into the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    /// One transaction, or many.
+    pub mode: LoadMode,
+    /// Why this one.
+    pub because: String,
+    /// Connections that load rows and build indexes.
+    pub connections: usize,
+    /// Transactions that bring rows; one where the whole copy is one.
+    pub chunks: u64,
+}
+
+/// In how many transactions a copy is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoadMode {
+    /// One: on any failure the target is as it was.
+    #[default]
+    Atomic,
+    /// Many, with a ledger of what is in: interrupted anywhere it goes on from there.
+    Chunked,
 }
 
 /// What happens to one table.

@@ -2,8 +2,8 @@
 
 use super::words::{aligned, key, policy_name};
 use crate::evidence::{
-    ColumnPlan, IntervalEvidence, LevelComparison, PlanReport, Policy, Reject, Severity, StorageClass, TablePlan,
-    Warning,
+    ColumnPlan, IntervalEvidence, LevelComparison, LoadMode, LoadPlan, PlanReport, Policy, Reject, Severity,
+    StorageClass, TablePlan, Warning,
 };
 use crate::figures;
 
@@ -43,13 +43,26 @@ fn total(report: &PlanReport) -> String {
         count => format!("a copy would be refused for the {count} problems above"),
     };
     format!(
-        "{}, {}, {} of {}; about {}; {verdict}",
+        "{}, {}, {} of {}; about {}, {}; {verdict}",
         figures::counted(report.tables.len() as u64, "table"),
         figures::counted(columns as u64, "column"),
         figures::counted(report.rows, "row"),
         figures::bytes(report.bytes),
-        figures::seconds(report.estimate_seconds)
+        figures::seconds(report.estimate_seconds),
+        load(&report.load)
     )
+}
+
+fn load(load: &LoadPlan) -> String {
+    let how = match load.mode {
+        LoadMode::Atomic => "in one transaction".to_owned(),
+        LoadMode::Chunked => format!(
+            "in {} over {}",
+            figures::counted(load.chunks, "chunk"),
+            figures::counted(load.connections as u64, "connection")
+        ),
+    };
+    if load.because.is_empty() { how } else { format!("{how} ({})", load.because) }
 }
 
 fn problems(report: &PlanReport) -> Vec<String> {

@@ -246,8 +246,12 @@ pub struct TransferOptions {
     pub migration_table: Option<MigrationTable>,
     /// Go on although the levels differ: the operator's word.
     pub accept_levels: bool,
-    /// Connections; one means atomic.
+    /// Connections: one is a single transaction, more are chunks. When absent, the estimate decides.
     pub jobs: Option<usize>,
+    /// Rows of a chunk at most; by the width of the table's rows when absent.
+    pub chunk_rows: Option<u64>,
+    /// How long a single transaction may take by estimate, where `jobs` leaves it open; ten minutes when absent.
+    pub atomic_within: Option<Duration>,
 }
 
 /// A migration table by name.

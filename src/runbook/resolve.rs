@@ -267,6 +267,8 @@ fn transfer(written: WrittenTransfer, schemas: Vec<String>) -> TransferOptions {
         migration_table: written.migration_table,
         accept_levels: written.accept_levels,
         jobs: written.jobs,
+        chunk_rows: written.chunk_rows,
+        atomic_within: written.atomic_within.as_deref().and_then(duration::parse),
     }
 }
 

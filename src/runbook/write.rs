@@ -85,6 +85,8 @@ fn transfer(runbook: &Runbook) -> WrittenTransfer {
         migration_table: options.migration_table,
         accept_levels: options.accept_levels,
         jobs: options.jobs,
+        chunk_rows: options.chunk_rows,
+        atomic_within: options.atomic_within.map(duration::write),
     }
 }
 
@@ -121,6 +123,10 @@ fn escape_all(value: &mut Value) {
 fn tidy(document: &mut Value) {
     for key in ["source", "target", "service", "transfer"] {
         drop_defaults(&mut document[key]);
+    }
+    // What a Secret calls its pieces belongs to a target that has one.
+    if let Some(target) = document["target"].as_object_mut().filter(|target| !target.contains_key("secret")) {
+        target.remove("keys");
     }
     for step in document["steps"].as_array_mut().into_iter().flatten() {
         drop_defaults(&mut step["with"]);

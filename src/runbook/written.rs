@@ -156,8 +156,13 @@ pub(super) struct WrittenTransfer {
     pub migration_table: Option<MigrationTable>,
     /// Go on although the migration levels differ.
     pub accept_levels: bool,
-    /// Connections; one is a single transaction.
+    /// Connections: one is a single transaction; with more the rows go in chunks, each a transaction with its ledger entry.
+    /// When absent, the estimate decides.
     pub jobs: Option<usize>,
+    /// Rows of a chunk at most. When absent a chunk is what goes through in some tenths of a second.
+    pub chunk_rows: Option<u64>,
+    /// How long a single transaction may take by estimate (`10m`, the default) before the copy goes in chunks.
+    pub atomic_within: Option<String>,
 }
 
 /// One step.

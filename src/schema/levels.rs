@@ -100,6 +100,12 @@ impl MigrationMarker {
         })
     }
 
+    /// The table, schema-qualified, unquoted.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
     /// The source's applied migrations.
     ///
     /// # Errors

@@ -16,12 +16,18 @@ struct Place {
     column: Option<String>,
 }
 
-/// The refused row as a reject; none where the error names no line of a COPY.
-pub(super) async fn find(fault: &Fault, mapping: &Mapping, frozen: &Path) -> Result<Option<Reject>, TransferError> {
+/// The refused row as a reject; none where the error names no line of a COPY. `first` is the place of the COPY's first row in its table.
+pub(super) async fn find(
+    fault: &Fault,
+    mapping: &Mapping,
+    frozen: &Path,
+    first: u64,
+) -> Result<Option<Reject>, TransferError> {
     let Fault::Database { what, error } = fault else { return Ok(None) };
     let place = error.as_db_error().and_then(|error| place(error.where_()?));
     let table = mapping.tables.iter().find(|table| *what == format!("loading {}", table.target.label()));
     let (Some(place), Some(table)) = (place, table) else { return Ok(None) };
+    let place = Place { line: place.line + first, ..place };
     let reason = describe(error);
     let table = table.clone();
     let (_, reject) = blocking(Source::open(frozen)?, move |source| read(source, &table, &place, reason)).await?;

@@ -1,14 +1,16 @@
-//! The atomic copy: one connection, one transaction, the target as it was on any failure.
+//! The copy: in chunks, where it is planned so or has begun so; else one connection, one transaction, and the target as it was on any
+//! failure.
 
 use super::decide::{Look, look};
+use super::known::Known;
 use super::load::{Loader, freeze};
 use super::plan::{rows_of, scan_for_copy};
 use super::session::{self, Fault, check_wish, describe, rows, run};
 use super::source::Source;
 use super::stage::{Filled, Given, Stage};
-use super::{Job, Planned, Rejected, TransferError, blame, ledger, others, preconditions, sequences};
+use super::{Job, Planned, Rejected, TransferError, blame, chunked, ledger, others, preconditions, sequences};
 use crate::crash;
-use crate::evidence::{Evidence, Policy, TableResult};
+use crate::evidence::{Evidence, LoadMode, Policy, TableResult};
 use crate::progress::{LogLevel, PartProgress};
 use crate::schema::{Mapping, TableMapping, TargetColumn};
 use std::sync::Arc;
@@ -18,8 +20,8 @@ use tokio_postgres::Client;
 /// How long a lost server is looked for after a COMMIT that was not answered.
 const LOOK_FOR: u32 = 60;
 
-/// Loads all tables of the plan in one transaction, and on any failure leaves the target as it was. Called again for a run
-/// whose copy is in the target already, returns the recorded evidence.
+/// Loads all tables of the plan. In one transaction it leaves the target as it was on any failure; in chunks it goes on, called again,
+/// where it ended. Called again for a run whose copy is in the target already, returns the recorded evidence.
 ///
 /// # Errors
 /// [`TransferError::Refused`] and [`TransferError::Undecided`] for the plan's problems, [`TransferError::Rejected`] for cells
@@ -36,7 +38,7 @@ pub async fn copy(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Transfer
 }
 
 /// How one attempt ended badly.
-enum Ended {
+pub(super) enum Ended {
     For(TransferError),
     /// An integer stands where decide's sample of a date or time column had none: all rows have to be asked for its unit.
     Epoch,
@@ -68,7 +70,11 @@ async fn once(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Ended> {
         job.progress.log(LogLevel::Info, "the copy is in the target already, as its ledger says");
         return Ok(evidence);
     }
-    preconditions::of_role(&client, &planned.mapping).await?;
+    let known = Known::of(&client, &job.run_schema()).await?;
+    if known.begun.is_some() || planned.report.load.mode == LoadMode::Chunked {
+        return chunked::copy(job, planned, &client, known).await;
+    }
+    preconditions::of_role(&client, &planned.mapping, true).await?;
     others::refuse(&client, job, &planned.mapping).await?;
     if planned.rejects.stopping > 0 {
         return Err(rejected(planned.rejects.clone()).into());
@@ -80,7 +86,8 @@ async fn once(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Ended> {
         Ok(evidence) => evidence,
         Err(fault) => return Err(work.explain(fault).await),
     };
-    after(&client, job, &planned.mapping).await;
+    analyze(&client, job, &planned.mapping).await;
+    refresh(&client, job, &planned.mapping).await;
     Ok(evidence)
 }
 
@@ -90,7 +97,7 @@ async fn judged(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Rejected), 
     if columns().all(|column| column.rules.policy == Policy::Stop) {
         return Ok((Source::open(job.source)?, Rejected::default()));
     }
-    let (source, scanned) = scan_for_copy(job, mapping).await?;
+    let (source, scanned) = scan_for_copy(job, mapping, true).await?;
     if scanned.rejected.stopping > 0 {
         return Err(rejected(scanned.rejected));
     }
@@ -98,13 +105,13 @@ async fn judged(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Rejected), 
 }
 
 /// A `tsvector` column that the source does not bring along is left to its trigger.
-fn filled((table, rows): (&TableMapping, u64)) -> Filled<'_> {
+pub(super) fn filled((table, rows): (&TableMapping, u64)) -> Filled<'_> {
     let loaded = |name: &str| table.columns.iter().any(|column| column.target.name == name);
     let by_trigger = |column: &TargetColumn| column.ty.name == "tsvector" && !column.generated && !loaded(&column.name);
     Filled { table: &table.target, rows, search_by_trigger: table.target.columns.iter().any(by_trigger) }
 }
 
-fn rejected(rejected: Rejected) -> TransferError {
+pub(super) fn rejected(rejected: Rejected) -> TransferError {
     let Rejected { listed, total, stopping, .. } = rejected;
     let first = listed.iter().find(|reject| reject.action == Policy::Stop).map_or_else(String::new, |reject| {
         let column = reject.column.as_deref().unwrap_or("the row");
@@ -220,7 +227,7 @@ impl Work<'_> {
     async fn explain(&self, fault: Fault) -> Ended {
         let _ = self.client.batch_execute("ROLLBACK").await; // a session that is gone has rolled back already
         self.job.progress.waiting("");
-        let by_data = fault.code().is_some_and(|code| code.starts_with("23") || code.starts_with("22"));
+        let by_data = fault.is_by_data();
         match fault {
             Fault::Epoch => Ended::Epoch,
             Fault::Misfit => self.list(fault).await.into(),
@@ -234,7 +241,7 @@ impl Work<'_> {
             LogLevel::Warn,
             "the source holds what the target refuses; everything was rolled back; listing all of it",
         );
-        match scan_for_copy(self.job, &self.planned.mapping).await {
+        match scan_for_copy(self.job, &self.planned.mapping, true).await {
             Ok((_, scanned)) if scanned.rejected.total > 0 => rejected(scanned.rejected),
             Ok(_) => self.blame(fault).await,
             Err(error) => error,
@@ -247,7 +254,7 @@ impl Work<'_> {
     /// the source's.
     async fn blame(&self, fault: Fault) -> TransferError {
         let found = match self.rejected.total {
-            0 => blame::find(&fault, &self.planned.mapping, self.job.source).await,
+            0 => blame::find(&fault, &self.planned.mapping, self.job.source, 0).await,
             _ => Ok(None),
         };
         match found {
@@ -264,8 +271,8 @@ fn ended_by_server(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| code.code().starts_with("57P") || code.code().starts_with("08"))
 }
 
-/// ANALYZE, and what was computed from the tables. Neither can make the copy undone, so failures are told and not raised.
-async fn after(client: &Client, job: &Job<'_>, mapping: &Mapping) {
+/// ANALYZE; it cannot make the copy undone, so that a failure is told and not raised.
+async fn analyze(client: &Client, job: &Job<'_>, mapping: &Mapping) {
     let tables: Vec<String> = mapping.tables.iter().map(|table| table.target.quoted()).collect();
     if tables.is_empty() {
         return;
@@ -275,7 +282,6 @@ async fn after(client: &Client, job: &Job<'_>, mapping: &Mapping) {
         job.progress.log(LogLevel::Warn, format!("the rows are in, but {}", fault.into_error()));
     }
     job.progress.part(part("analyze", 1, true));
-    refresh(client, job, mapping).await;
 }
 
 fn part(name: &str, done: u64, finished: bool) -> PartProgress {
@@ -294,7 +300,8 @@ WITH RECURSIVE over(oid) AS (
 SELECT c.oid::regclass::text FROM over JOIN pg_catalog.pg_class c ON c.oid = over.oid
 WHERE c.relkind = 'm' AND c.relispopulated ORDER BY c.oid";
 
-async fn refresh(client: &Client, job: &Job<'_>, mapping: &Mapping) {
+/// Computes anew what was computed from the tables. Told and not raised when it fails, as above.
+pub(super) async fn refresh(client: &Client, job: &Job<'_>, mapping: &Mapping) {
     let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
     let views = match rows(client, "looking for materialized views", MATERIALIZED, &[&tables]).await {
         Ok(views) => views,

@@ -1,12 +1,15 @@
 //! What is decided before a row is read: which tables, in which order, which units, at which level.
 
+use super::chunked::chunk_rows;
 use super::intervals::{self, Verdict, epoch_unit};
+use super::known::Known;
+use super::mode::{self, Locks};
 use super::rows::wants_epoch;
-use super::session::{self, Fault};
+use super::session;
 use super::source::{Source, blocking, identity};
-use super::surroundings::{ForeignKey, foreign_keys};
+use super::surroundings::{ForeignKey, Keys};
 use super::{Job, Planned, TransferError};
-use crate::evidence::{ColumnPlan, IntervalUnit, PlanReport, Problem, Severity, TablePlan, Warning};
+use crate::evidence::{ColumnPlan, IntervalUnit, LoadPlan, PlanReport, Problem, Severity, TablePlan, Warning};
 use crate::runbook::{TransferOptions, ZonePolicy};
 use crate::schema::{
     ColumnMapping, Levels, Mapping, MigrationMarker, TableMapping, TypeKind, compare_levels, migration_markers, pair,
@@ -22,7 +25,7 @@ pub(super) struct Decided {
     pub(super) planned: Planned,
     /// By label and column name.
     pub(super) intervals: BTreeMap<(String, String), Verdict>,
-    pub(super) foreign_keys: Vec<ForeignKey>,
+    pub(super) keys: Keys,
     pub(super) source: Source,
     pub(super) client: Client,
 }
@@ -52,22 +55,22 @@ pub(super) async fn look(job: &Job<'_>, look: Look) -> Result<Decided, TransferE
     let source = Source::open(job.source)?;
     let (source, read) = blocking(source, move |source| read_side(&source.frozen, target, &options, look)).await?;
     let mut side = read?;
-    let levels = levels(&client, &mut side, job.options).await?;
-    let tables: Vec<u32> = side.mapping.tables.iter().map(|table| table.target.oid).collect();
-    let foreign_keys = foreign_keys(&client, &tables).await.map_err(Fault::into_error)?;
-    side.mapping = ordered(side.mapping, &foreign_keys);
+    let known = Known::of(&client, &job.run_schema()).await?;
+    let levels = levels(&client, &mut side, job.options, &known).await?;
+    let keys = known.keys(&client, &mut side.mapping).await?;
+    side.mapping = ordered(side.mapping, &keys.references);
     side.problems.extend(levels.problems);
     side.warnings.extend(levels.warnings);
-    if job.options.jobs.is_some_and(|jobs| jobs > 1) {
-        let message = "several connections were asked for; this version loads over one, in one transaction".to_owned();
-        side.warnings.push(Warning { severity: Severity::Note, message });
-    }
     let (bytes, header) = identity(job.source)?;
     let mut report = report(&side, bytes);
+    let chunk_rows: Vec<u64> = side.mapping.tables.iter().map(|table| side.chunk_rows(table)).collect();
+    let locks = Locks::of(&client, side.mapping.tables.len()).await?;
+    let chunks = report.tables.iter().zip(&chunk_rows).map(|(table, size)| table.rows.div_ceil(*size).max(1)).sum();
+    report.load = mode::choose(job.options, report.estimate_seconds, locks, chunks);
     report.levels = levels.comparison;
     report.hash = hash(&side.mapping, bytes, &header);
-    let planned = Planned { report, mapping: side.mapping, ..Planned::default() };
-    Ok(Decided { planned, intervals: side.intervals, foreign_keys, source, client })
+    let planned = Planned { report, mapping: side.mapping, chunk_rows, ..Planned::default() };
+    Ok(Decided { planned, intervals: side.intervals, keys, source, client })
 }
 
 /// What the source's thread found.
@@ -78,6 +81,13 @@ struct Side {
     intervals: BTreeMap<(String, String), Verdict>,
     markers: Vec<(MigrationMarker, Vec<String>)>,
     rows: BTreeMap<String, u64>,
+    chunk_rows: BTreeMap<String, u64>,
+}
+
+impl Side {
+    fn chunk_rows(&self, table: &TableMapping) -> u64 {
+        self.chunk_rows.get(&table.target.label()).copied().unwrap_or(u64::MAX)
+    }
 }
 
 fn read_side(
@@ -96,6 +106,7 @@ fn read_side(
         intervals: BTreeMap::new(),
         markers: Vec::new(),
         rows: BTreeMap::new(),
+        chunk_rows: BTreeMap::new(),
     };
     for marker in migration_markers(&side.mapping, options) {
         let level = marker.source_level(frozen)?;
@@ -122,6 +133,7 @@ fn settle_table(
     let name = table.source.name.clone();
     let rows: i64 = frozen.query_row(&format!("SELECT count(*) FROM {}", quote(&name)), [], |row| row.get(0))?;
     side.rows.insert(label.clone(), rows.unsigned_abs());
+    side.chunk_rows.insert(label.clone(), chunk_rows(frozen, table, rows.unsigned_abs(), options.chunk_rows)?);
     for column in &mut table.columns {
         let subject = format!("{label}.{}", column.target.name);
         if intervals::is_candidate(column) {
@@ -207,10 +219,16 @@ fn sampled_integer(frozen: &Connection, table: &str, column: &str) -> rusqlite::
     frozen.query_row(&first, [], |row| row.get(0))
 }
 
-async fn levels(client: &Client, side: &mut Side, options: &TransferOptions) -> Result<Levels, TransferError> {
+/// A migration table that this run's copy loads, or has loaded, was empty on the target when it began.
+async fn levels(
+    client: &Client,
+    side: &mut Side,
+    options: &TransferOptions,
+    known: &Known,
+) -> Result<Levels, TransferError> {
     let mut found = Vec::new();
     for (marker, source) in std::mem::take(&mut side.markers) {
-        let target = marker.target_level(client).await?;
+        let target = if known.loads(marker.label()) { Vec::new() } else { marker.target_level(client).await? };
         found.push((marker, source, target));
     }
     Ok(compare_levels(&mut side.mapping, found, options))
@@ -318,7 +336,9 @@ fn hash(mapping: &Mapping, bytes: u64, header: &[u8]) -> String {
     let mut hasher = xxhash_rust::xxh3::Xxh3::new();
     hasher.update(&bytes.to_le_bytes());
     hasher.update(header);
-    for table in &mapping.tables {
+    let mut tables: Vec<&TableMapping> = mapping.tables.iter().collect();
+    tables.sort_by_key(|table| table.target.label());
+    for table in tables {
         // The epoch is decided by what the rows hold, and how much was looked at differs between decide and plan.
         // Object ids are left out: a schema that a killed step makes again is the same schema.
         let columns: Vec<_> = table

@@ -77,6 +77,8 @@ pub struct Planned {
     pub mapping: Mapping,
     /// What the source holds and the target refuses, under the policies; known after [`super::plan()`] only.
     pub rejects: Rejected,
+    /// How many rows a chunk of each table holds, by place in the mapping, where the copy goes in chunks.
+    pub chunk_rows: Vec<u64>,
 }
 
 /// Refused cells and rows: the first listed, all counted.

@@ -1,10 +1,11 @@
 //! The table in the target that says what is in, written in the transaction that put it there.
 
 use super::session::{Fault, get, literal, rows, run};
-use super::{Job, TransferError, others};
+use super::{Job, TransferError, chunked, others};
 use crate::crash;
 use crate::evidence::Evidence;
 use crate::schema::quote;
+use std::collections::BTreeSet;
 use tokio_postgres::Client;
 
 /// The entry of an atomic copy.
@@ -65,6 +66,22 @@ pub(super) async fn recorded(client: &Client, job: &Job<'_>, plan: &str) -> Resu
     evidence.map(Some).map_err(|error| TransferError::Failed(format!("reading the ledger's evidence: {error}")))
 }
 
+/// The tables that a finished copy of this run loaded.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) async fn tables(client: &Client, schema: &str) -> Result<BTreeSet<String>, TransferError> {
+    if !exists(client, schema).await.map_err(Fault::into_error)? {
+        return Ok(BTreeSet::new());
+    }
+    let sql = format!(
+        "SELECT t ->> 'table' FROM {}.ledger, pg_catalog.json_array_elements(evidence::json -> 'tables') t WHERE entry = $1",
+        quote(schema)
+    );
+    let found = rows(client, "reading the ledger", &sql, &[&COPY]).await.map_err(Fault::into_error)?;
+    found.iter().map(|row| get(row, 0)).collect()
+}
+
 /// Whether a run's ledger is there.
 pub(super) async fn exists(client: &Client, schema: &str) -> Result<bool, Fault> {
     let name = format!("{}.ledger", quote(schema));
@@ -73,9 +90,10 @@ pub(super) async fn exists(client: &Client, schema: &str) -> Result<bool, Fault>
     Ok(found.first().map(|row| get(row, 0)).transpose()?.unwrap_or(false))
 }
 
-/// Strikes the copy's entry: its rows are about to go.
+/// Strikes the copy's entries: its rows are about to go.
 pub(super) async fn strike(client: &Client, schema: &str) -> Result<(), Fault> {
     if exists(client, schema).await? {
+        chunked::strike_all(client, schema).await?;
         run(client, "striking the ledger", &format!("DELETE FROM {}.ledger WHERE entry = 'copy'", quote(schema)))
             .await?;
     }

@@ -1,14 +1,16 @@
 //! One table into an open transaction: the encoding thread at one end of a bounded channel, `COPY … FROM STDIN` at the other.
 
+use super::part::Part;
 use super::produce::{Halt, Meter, Piece, Produced, Producer};
 use super::rows::TableEncoder;
 use super::server_types::ServerTypes;
 use super::session::{self, Fault, interrupted};
-use super::skips::{REFUSED, TableSkips, scratch_failed};
+use super::skips::{REFUSED, Refused, TableSkips, scratch_failed};
 use super::source::{Source, blocking};
 use super::{Job, TransferError};
 use crate::crash;
 use crate::evidence::TableResult;
+use crate::progress::{Control, ProgressSink};
 use crate::schema::{TableMapping, TypeKind, quote};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -26,17 +28,47 @@ pub(super) fn freeze(table: &TableMapping) -> bool {
     !table.target.partitioned
 }
 
-/// Loads tables, one after the other.
+/// What one COPY is to take.
+pub(super) struct Load<'a> {
+    pub(super) table: &'a TableMapping,
+    /// Which rows; all when none.
+    pub(super) part: Option<Part>,
+    pub(super) skips: Skips,
+    pub(super) meter: Meter,
+    pub(super) freeze: bool,
+}
+
+/// Where the refused rows of a table are found.
+#[derive(Clone, Debug)]
+pub(super) enum Skips {
+    /// In the source's scratch, under the table's place in the mapping.
+    Scratch(usize),
+    Listed(Vec<Refused>),
+}
+
+/// Loads tables or parts of them, one after the other.
 pub(super) struct Loader<'a> {
     client: &'a Arc<Client>,
     job: &'a Job<'a>,
+    /// The name of the helper's session.
+    name: String,
     /// A session for the server's input functions, once a table needs it: the other one is busy with COPY.
     helper: Option<Arc<Client>>,
 }
 
 impl<'a> Loader<'a> {
     pub(super) fn new(client: &'a Arc<Client>, job: &'a Job<'a>) -> Self {
-        Self { client, job, helper: None }
+        Self { client, job, name: "copy-types".to_owned(), helper: None }
+    }
+
+    /// For one of several workers, which keeps the helper for the next part.
+    pub(super) fn of_worker(
+        client: &'a Arc<Client>,
+        job: &'a Job<'a>,
+        name: String,
+        helper: Option<Arc<Client>>,
+    ) -> Self {
+        Self { client, job, name, helper }
     }
 
     pub(super) async fn table(
@@ -53,11 +85,21 @@ impl<'a> Loader<'a> {
             meter.finish(0, 0);
             return Ok((source, result(table, &Produced::default(), began)));
         }
-        let helper = self.helper(table).await?;
+        self.helper(table).await?;
+        let load = Load { table, part: None, skips: Skips::Scratch(number), meter, freeze };
+        let (source, produced) = self.load(source, load).await?;
+        Ok((source, result(table, &produced, began)))
+    }
+
+    /// Sends the rows. A table that needs it must have been given its [`Loader::helper`] before.
+    pub(super) async fn load(&self, source: Source, load: Load<'_>) -> Result<(Source, Produced), Fault> {
+        let Load { table, part, skips, meter, freeze } = load;
         let (sender, receiver) = mpsc::channel(WAITING);
-        let work = TableWork { table: table.clone(), number, helper, runtime: Handle::current(), sender, meter };
-        let control = self.job.control.clone();
-        let thread = blocking(source, move |source| work.run(source, &control));
+        let (helper, runtime) = (self.helper.clone(), Handle::current());
+        let (progress, control) = (self.job.progress.clone(), self.job.control.clone());
+        let own = table.clone();
+        let work = TableWork { table: own, part, skips, helper, runtime, sender, meter, progress, control };
+        let thread = blocking(source, move |source| work.run(source));
         let sql = statement(table, freeze);
         crash::point("transfer.copy.before");
         let pump = async {
@@ -69,13 +111,13 @@ impl<'a> Loader<'a> {
         let (thread, sent) = tokio::join!(thread, pump);
         crash::point("transfer.copy.after");
         let (source, produced) = thread?;
-        let produced = outcome(produced, sent, &table.target.label())?;
-        Ok((source, result(table, &produced, began)))
+        Ok((source, outcome(produced, sent, &table.target.label())?))
     }
 
-    async fn helper(&mut self, table: &TableMapping) -> Result<Option<Arc<Client>>, TransferError> {
+    /// Opens the session for the server's input functions where the table needs it.
+    pub(super) async fn helper(&mut self, table: &TableMapping) -> Result<Option<Arc<Client>>, TransferError> {
         if self.helper.is_none() && table.columns.iter().any(|column| goes_through_server(&column.target.ty.kind)) {
-            self.helper = Some(Arc::new(session::open(self.job, "copy-types").await?));
+            self.helper = Some(Arc::new(session::open(self.job, &self.name).await?));
         }
         Ok(self.helper.clone())
     }
@@ -111,38 +153,45 @@ fn statement(table: &TableMapping, freeze: bool) -> String {
 /// What the encoding thread takes with it.
 struct TableWork {
     table: TableMapping,
-    number: usize,
+    part: Option<Part>,
+    skips: Skips,
     helper: Option<Arc<Client>>,
     runtime: Handle,
     sender: mpsc::Sender<Piece>,
     meter: Meter,
+    progress: ProgressSink,
+    control: Control,
 }
 
 impl TableWork {
-    fn run(self, source: &Source, control: &crate::progress::Control) -> Result<Produced, Halt> {
+    fn run(self, source: &Source) -> Result<Produced, Halt> {
         let encoder = TableEncoder::new(&self.table, false)?;
         let server = self.helper.as_deref().map(|client| ServerTypes::new(client, &self.runtime));
+        let part = self.part.unwrap_or_else(|| Part::whole(&encoder.selected));
         let mut statement = source
             .scratch
             .as_ref()
             .map(|scratch| scratch.prepare(REFUSED))
             .transpose()
             .map_err(|e| scratch_failed(&e))?;
-        let skips = match &mut statement {
-            Some(statement) => {
-                TableSkips::new(statement.query([self.number as i64]).map_err(|error| scratch_failed(&error))?)?
+        let skips = match (self.skips, &mut statement) {
+            (Skips::Listed(refused), _) => TableSkips::listed(refused),
+            (Skips::Scratch(number), Some(statement)) => {
+                TableSkips::new(statement.query([number as i64]).map_err(|error| scratch_failed(&error))?)?
             }
-            None => TableSkips::none(),
+            (Skips::Scratch(_), None) => TableSkips::none(),
         };
         let producer = Producer {
             frozen: &source.frozen,
             table: &self.table,
             encoder: &encoder,
+            part: &part,
             server: server.as_ref(),
             skips,
             sender: self.sender,
             meter: self.meter,
-            control,
+            control: &self.control,
+            progress: &self.progress,
         };
         producer.run()
     }
@@ -177,7 +226,7 @@ fn outcome(produced: Result<Produced, Halt>, sent: Result<u64, Sent>, label: &st
     match (produced, sent) {
         (Ok(produced), Ok(rows)) if rows == produced.rows => Ok(produced),
         (Ok(produced), Ok(rows)) => Err(TransferError::Failed(format!(
-            "loading {label}: {} rows were sent and the server kept {rows}: a trigger or a partition drops rows; everything was rolled back",
+            "loading {label}: {} rows were sent and the server kept {rows}: a trigger or a partition drops rows; the transaction was rolled back",
             produced.rows
         ))
         .into()),
@@ -186,6 +235,6 @@ fn outcome(produced: Result<Produced, Halt>, sent: Result<u64, Sent>, label: &st
         (_, Err(Sent::Stopped)) => Err(interrupted().into()),
         (_, Err(Sent::Refused(error))) => Err(Fault::Database { what: format!("loading {label}"), error }),
         (Err(Halt::Failed(error)), _) => Err(error.into()),
-        (_, _) => Err(TransferError::Failed(format!("loading {label}: the copy ended early; everything was rolled back")).into()),
+        (_, _) => Err(TransferError::Failed(format!("loading {label}: the copy ended early; the transaction was rolled back")).into()),
     }
 }

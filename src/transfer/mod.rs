@@ -1,21 +1,25 @@
 //! SQLite to PostgreSQL: decides what each column needs, plans with the real encoder, moves the rows.
 //!
 //! Usable alone, with no runbook around it. [`decide()`] pairs the tables, [`plan()`] reads the whole source once and says
-//! what would happen, [`copy()`] does it in one transaction. [`saved`] keeps what the target held before.
+//! what would happen, [`copy()`] does it, in one transaction or in chunks. [`saved`] keeps what the target held before.
 
 mod blame;
 mod breaks;
 mod checks;
+mod chunked;
 mod conditions;
 mod copy;
 mod decide;
 pub mod encode;
 mod intervals;
 mod job;
+mod known;
 mod ledger;
 mod load;
 mod locks;
+mod mode;
 mod others;
+mod part;
 mod plan;
 mod preconditions;
 mod produce;

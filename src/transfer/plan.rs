@@ -4,10 +4,11 @@ use super::checks::Checks;
 use super::decide::{Decided, Look, look};
 use super::encode::Encoder;
 use super::intervals::Verdict;
+use super::known::Known;
 use super::scan::{ColumnStats, Scan, Scanned};
 use super::session::{Fault, get, rows};
 use super::source::{Source, blocking};
-use super::surroundings::{ForeignKey, foreign_keys, unique_keys};
+use super::surroundings::{ForeignKey, Keys};
 use super::{Job, Planned, TransferError};
 use crate::evidence::{ColumnPlan, IntervalUnit, Severity, TablePlan, Warning};
 use crate::runbook::ZonePolicy;
@@ -23,7 +24,7 @@ use tokio_postgres::Client;
 /// # Errors
 /// When one side cannot be read, or the operator stops it.
 pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
-    let Decided { mut planned, intervals, foreign_keys, source, client } = look(job, Look::Whole).await?;
+    let Decided { mut planned, intervals, keys, source, client } = look(job, Look::Whole).await?;
     // Whatever else forbids the copy, all that does not fit is told with it; only a type that cannot be encoded ends the pass.
     let mut columns = planned.mapping.tables.iter().flat_map(|table| &table.columns);
     let scannable = columns.all(|column| Encoder::new(&column.target.ty, &column.rules).is_ok());
@@ -32,7 +33,7 @@ pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
         intervals.get(&(table.target.label(), column.target.name.clone())).cloned()
     };
     if scannable {
-        let (_, scanned) = scan(job, &client, &settled(&planned.mapping), &foreign_keys, source).await?;
+        let (_, scanned) = scan(job, &client, &settled(&planned.mapping), (&keys, true), source).await?;
         describe(&mut planned, &scanned, &verdict);
         planned.rejects = scanned.rejected;
     }
@@ -47,7 +48,7 @@ pub async fn plan(job: &Job<'_>) -> Result<Planned, TransferError> {
     for (table, rows) in planned.report.tables.iter_mut().zip(counts) {
         table.rows_target = rows;
     }
-    outside_keys(&mut planned, &foreign_keys);
+    outside_keys(&mut planned, &keys.references);
     Ok(planned)
 }
 
@@ -61,19 +62,19 @@ fn settled(mapping: &Mapping) -> Mapping {
     mapping
 }
 
-/// The pass itself; the source comes back with the refused rows.
+/// The pass itself; the source comes back with the refused rows. With the keys comes whether the units of all epochs are known: else
+/// the pass ends at the first integer in a date or time column.
 pub(super) async fn scan(
     job: &Job<'_>,
     client: &Arc<Client>,
     mapping: &Mapping,
-    references: &[ForeignKey],
+    (keys, epochs_known): (&Keys, bool),
     source: Source,
 ) -> Result<(Source, Scanned), TransferError> {
-    let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
-    let unique = unique_keys(client, &tables).await.map_err(Fault::into_error)?;
     let scan = Scan {
         mapping: Arc::new(mapping.clone()),
-        checks: Checks::new(mapping, &unique, references),
+        checks: Checks::new(mapping, &keys.unique, &keys.references),
+        epochs_known,
         conditions: super::conditions::read(client, mapping).await.map_err(Fault::into_error)?,
         client: Arc::clone(client),
         runtime: Handle::current(),
@@ -85,12 +86,16 @@ pub(super) async fn scan(
     Ok((source, scanned?))
 }
 
-/// The same for a copy that has a mapping but no foreign keys at hand.
-pub(super) async fn scan_for_copy(job: &Job<'_>, mapping: &Mapping) -> Result<(Source, Scanned), TransferError> {
+/// The same for a copy that has a mapping but no keys at hand.
+pub(super) async fn scan_for_copy(
+    job: &Job<'_>,
+    mapping: &Mapping,
+    epochs_known: bool,
+) -> Result<(Source, Scanned), TransferError> {
     let client = Arc::new(super::session::open(job, "plan").await?);
-    let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
-    let references = foreign_keys(&client, &tables).await.map_err(Fault::into_error)?;
-    scan(job, &client, mapping, &references, Source::open(job.source)?).await
+    let known = Known::of(&client, &job.run_schema()).await?;
+    let keys = known.keys(&client, &mut mapping.clone()).await?;
+    scan(job, &client, mapping, (&keys, epochs_known), Source::open(job.source)?).await
 }
 
 fn describe(
@@ -143,7 +148,7 @@ fn changes(column: &mut ColumnPlan, mapped: &ColumnMapping, seen: &ColumnStats) 
     }
 }
 
-async fn target_rows(client: &Client, mapping: &Mapping) -> Result<Vec<u64>, Fault> {
+pub(super) async fn target_rows(client: &Client, mapping: &Mapping) -> Result<Vec<u64>, Fault> {
     let mut counts = Vec::with_capacity(mapping.tables.len());
     for part in mapping.tables.chunks(200) {
         let asked: Vec<String> = part

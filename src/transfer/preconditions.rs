@@ -1,5 +1,6 @@
 //! What has to be true before a copy touches anything.
 
+use super::mode::Locks;
 use super::session::{Fault, get, literal, rows};
 use super::surroundings::standings;
 use super::{Job, Planned, TransferError};
@@ -10,9 +11,6 @@ use tokio_postgres::Client;
 
 /// How long a backend that was told to end is waited for.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
-
-/// Locks that a table needs at most: itself, its TOAST table, indexes, sequence, foreign keys.
-const LOCKS_A_TABLE: i64 = 10;
 
 /// The plan's problems, all of them; what the operator has to say comes first.
 pub(super) fn of_plan(planned: &Planned) -> Result<(), TransferError> {
@@ -37,12 +35,10 @@ fn line(problem: &Problem) -> String {
 }
 
 const ROLE: &str = "
-SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE'), current_user::text, current_database()::text,
-  current_setting('max_locks_per_transaction')::bigint
-    * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint)";
+SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE'), current_user::text, current_database()::text";
 
-/// The role owns the tables, may keep a ledger, and the server has locks enough.
-pub(super) async fn of_role(client: &Client, mapping: &Mapping) -> Result<(), TransferError> {
+/// The role owns the tables, may keep a ledger, and where all is to be one transaction the server has locks enough for it.
+pub(super) async fn of_role(client: &Client, mapping: &Mapping, in_one: bool) -> Result<(), TransferError> {
     let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
     let standings = standings(client, &tables).await.map_err(Fault::into_error)?;
     let found = rows(client, "asking what the role may do", ROLE, &[]).await.map_err(Fault::into_error)?;
@@ -61,11 +57,11 @@ pub(super) async fn of_role(client: &Client, mapping: &Mapping) -> Result<(), Tr
     if !may_create {
         reasons.push(format!("the run's ledger needs a schema: GRANT CREATE ON DATABASE {database} TO {role}"));
     }
-    let (locks, needed) = (get::<i64>(row, 3)?, LOCKS_A_TABLE * mapping.tables.len() as i64);
-    if needed > locks {
+    let locks = Locks::of(client, mapping.tables.len()).await?;
+    if in_one && !locks.fit() {
         reasons.push(format!(
-            "one transaction over {} tables needs some {needed} locks and the server has {locks}: raise max_locks_per_transaction, or load in parts with --include",
-            mapping.tables.len()
+            "one transaction over {} tables needs some {} locks and the server has {}: raise max_locks_per_transaction, load in chunks with --jobs, or in parts with --include",
+            mapping.tables.len(), locks.needed, locks.room
         ));
     }
     if reasons.is_empty() {
@@ -74,14 +70,22 @@ pub(super) async fn of_role(client: &Client, mapping: &Mapping) -> Result<(), Tr
     Err(TransferError::Refused(format!("the copy is refused, nothing was touched:\n  {}", reasons.join("\n  "))))
 }
 
-/// Ends what a killed process of this run left at work in the server, and waits until it is gone.
+/// Ends what a killed process of this run left at work in the server, and waits until it is gone: a CREATE INDEX goes on without its
+/// client, and would appear later.
 pub(super) async fn end_earlier(client: &Client, job: &Job<'_>) -> Result<(), TransferError> {
-    let names = ["copy", "copy-types"].map(|part| literal(&format!("cutover/{}/{part}", job.run)));
+    let name = literal(&format!("cutover/{}/copy", job.run));
+    end(client, &format!("pg_catalog.starts_with(application_name, {name})")).await
+}
+
+/// The same for one session's predecessor, by the session's part.
+pub(super) async fn end_named(client: &Client, job: &Job<'_>, part: &str) -> Result<(), TransferError> {
+    end(client, &format!("application_name = {}", literal(&format!("cutover/{}/{part}", job.run)))).await
+}
+
+async fn end(client: &Client, whose: &str) -> Result<(), TransferError> {
     let sql = format!(
         "SELECT pid, pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-         WHERE application_name IN ({}) AND datname = current_database() AND usename = current_user
-           AND pid <> pg_catalog.pg_backend_pid()",
-        names.join(", ")
+         WHERE {whose} AND datname = current_database() AND usename = current_user AND pid <> pg_catalog.pg_backend_pid()"
     );
     for row in rows(client, "ending an earlier copy of this run", &sql, &[]).await.map_err(Fault::into_error)? {
         await_end(client, get(&row, 0)?).await?;

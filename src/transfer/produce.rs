@@ -1,9 +1,10 @@
 //! The thread that reads the source and encodes: rows in, chunks of a binary COPY out, through a bounded channel.
 
 use super::TransferError;
+use super::part::Part;
 use super::rows::{HEADER, Kept, Pending, TRAILER, TableEncoder};
 use super::server_types::ServerTypes;
-use super::session::interrupted;
+use super::session::{PAUSE_AT_MOST, interrupted, paused_too_long};
 use super::skips::TableSkips;
 use crate::connect::sqlite::reads_through;
 use crate::digest::{RowHasher, TableDigest};
@@ -12,6 +13,7 @@ use crate::progress::{Control, PartProgress, ProgressSink, Wish};
 use crate::schema::TableMapping;
 use bytes::Bytes;
 use rusqlite::Connection;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -27,9 +29,6 @@ const PENDING: usize = 4_000;
 
 /// The screen is told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(120);
-
-/// How long a transaction is held open for a pause.
-const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Why the thread stopped early.
 #[derive(Debug)]
@@ -73,11 +72,13 @@ pub(super) struct Producer<'a> {
     pub(super) frozen: &'a Connection,
     pub(super) table: &'a TableMapping,
     pub(super) encoder: &'a TableEncoder,
+    pub(super) part: &'a Part,
     pub(super) server: Option<&'a ServerTypes<'a>>,
     pub(super) skips: TableSkips<'a>,
     pub(super) sender: mpsc::Sender<Piece>,
     pub(super) meter: Meter,
     pub(super) control: &'a Control,
+    pub(super) progress: &'a ProgressSink,
 }
 
 impl Producer<'_> {
@@ -85,15 +86,15 @@ impl Producer<'_> {
         let label = self.table.target.label();
         let failed = |error: rusqlite::Error| -> Halt { reading(&label, &error).into() };
         reads_through(self.frozen).map_err(failed)?;
-        let mut statement = self.frozen.prepare(&self.encoder.selected.sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
+        let mut statement = self.frozen.prepare(&self.part.sql).map_err(failed)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(&self.part.keys)).map_err(failed)?;
         let mut produced = Produced::default();
         let mut hasher = RowHasher::new();
         let mut chunk = HEADER.to_vec();
         let mut start = chunk.len();
         let mut pending = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
-            let skip = self.skips.at(produced.rows_source)?;
+            let skip = self.skips.at(self.part.first + produced.rows_source)?;
             produced.rows_source += 1;
             if skip.row {
                 continue;
@@ -153,7 +154,7 @@ impl Producer<'_> {
             self.pass(Piece::Chunk(slice))?;
         }
         self.meter.tell(produced.rows_source, produced.bytes);
-        obey(self.control)?;
+        obey(self.control, self.progress)?;
         Ok(())
     }
 
@@ -198,56 +199,53 @@ pub(super) fn reading(table: &str, error: &rusqlite::Error) -> TransferError {
 }
 
 /// Stops or holds between chunks, as the operator wishes.
-pub(super) fn obey(control: &Control) -> Result<(), TransferError> {
+pub(super) fn obey(control: &Control, progress: &ProgressSink) -> Result<(), TransferError> {
     let since = Instant::now();
+    if control.wish() == Wish::Pause {
+        progress.holding();
+    }
     loop {
         match control.wish() {
             Wish::Run => return Ok(()),
             Wish::Stop => return Err(interrupted()),
-            Wish::Pause if since.elapsed() > PAUSE_AT_MOST => {
-                return Err(TransferError::Interrupted(
-                    "paused for longer than a transaction is held open (60 s); everything was rolled back".to_owned(),
-                ));
-            }
+            Wish::Pause if since.elapsed() > PAUSE_AT_MOST => return Err(paused_too_long()),
             Wish::Pause => std::thread::sleep(Duration::from_millis(50)),
         }
     }
 }
 
+/// Hears how many rows and bytes are done, and whether that is all.
+pub(super) type Tell = dyn Fn(u64, u64, bool) + Send + Sync;
+
 /// Tells how far one part is, not too often.
 #[derive(Clone)]
 pub(super) struct Meter {
-    sink: ProgressSink,
-    part: String,
-    total: u64,
+    tell: Arc<Tell>,
     told: Instant,
 }
 
 impl Meter {
     pub(super) fn new(sink: &ProgressSink, part: &str, total: u64) -> Self {
-        let told = Instant::now();
-        Self { sink: sink.clone(), part: part.to_owned(), total, told }
+        let (sink, part) = (sink.clone(), part.to_owned());
+        Self::by(Arc::new(move |done, bytes, finished| {
+            let (part, unit) = (part.clone(), "rows".to_owned());
+            sink.part(PartProgress { part, unit, done, total: Some(total.max(done)), bytes, finished });
+        }))
+    }
+
+    /// For one of several workers on a part: `tell` adds them up.
+    pub(super) fn by(tell: Arc<Tell>) -> Self {
+        Self { tell, told: Instant::now() }
     }
 
     pub(super) fn tell(&mut self, done: u64, bytes: u64) {
         if self.told.elapsed() >= TELL_EVERY {
             self.told = Instant::now();
-            self.report(done, bytes, false);
+            (self.tell)(done, bytes, false);
         }
     }
 
     pub(super) fn finish(&self, done: u64, bytes: u64) {
-        self.report(done, bytes, true);
-    }
-
-    fn report(&self, done: u64, bytes: u64, finished: bool) {
-        self.sink.part(PartProgress {
-            part: self.part.clone(),
-            unit: "rows".to_owned(),
-            done,
-            total: Some(self.total.max(done)),
-            bytes,
-            finished,
-        });
+        (self.tell)(done, bytes, true);
     }
 }

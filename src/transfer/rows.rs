@@ -22,6 +22,7 @@ const NULL: [u8; 4] = [0xff; 4];
 /// How the rows of a table are asked for, and where their key stands in the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Selected {
+    /// May be followed by `WHERE` and `ORDER BY`.
     pub(super) sql: String,
     key: Vec<(String, usize)>,
 }
@@ -67,7 +68,7 @@ fn place(table: &TableMapping, name: &str, columns: &mut Vec<String>) -> usize {
 }
 
 /// SQLite knows the rowid by three names, each of which a column may take (<https://www.sqlite.org/rowidtable.html>).
-fn rowid_name(table: &TableMapping) -> Option<&'static str> {
+pub(super) fn rowid_name(table: &TableMapping) -> Option<&'static str> {
     let taken = |name: &str| table.source.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
     ["rowid", "_rowid_", "oid"].into_iter().find(|name| !table.source.without_rowid && !taken(name))
 }

@@ -6,7 +6,9 @@
 use super::session::{self, Fault, get, literal, rows, run};
 use super::stage::{Filled, Given, Stage, change};
 use super::surroundings::{Standing, standings};
-use super::{Job, SequenceState, TransferError, ledger, others, preconditions, run_schema, sequences, takeoff};
+use super::{
+    Job, SequenceState, TransferError, chunked, ledger, others, preconditions, run_schema, sequences, takeoff,
+};
 use crate::connect::postgres::Address;
 use crate::crash;
 use crate::progress::PartProgress;
@@ -51,7 +53,7 @@ pub async fn save(job: &Job<'_>, mapping: &Mapping) -> Result<Saved, TransferErr
     if let Some(saved) = recorded(&client, job).await? {
         return Ok(saved);
     }
-    preconditions::of_role(&client, mapping).await?;
+    preconditions::of_role(&client, mapping, true).await?;
     others::refuse(&client, job, mapping).await?;
     save_in_one(&client, job, mapping).await.map_err(Fault::into_error)
 }
@@ -247,7 +249,7 @@ pub async fn restore(job: &Job<'_>, saved: &Saved) -> Result<(), TransferError> 
 async fn restore_in_one(client: &Client, job: &Job<'_>, saved: &Saved, tables: &[TargetTable]) -> Result<(), Fault> {
     let filled: Vec<Filled<'_>> =
         tables.iter().zip(&saved.tables).map(|(table, known)| whole(table, known.rows)).collect();
-    let stage = Stage::begin(client, job, &filled).await?;
+    let stage = Stage::begin(client, job, &filled).await?.with_missing(chunked::missing(client, job).await?);
     verify(client, saved, tables).await?;
     stage.clear(client, job).await?;
     for (known, table) in saved.tables.iter().zip(tables).filter(|(known, _)| known.rows > 0) {
@@ -289,7 +291,7 @@ pub async fn empty(job: &Job<'_>, mapping: &Mapping, sequences: &[SequenceState]
     preconditions::end_earlier(&client, job).await?;
     let emptied = async {
         let filled: Vec<Filled<'_>> = mapping.tables.iter().map(|table| whole(&table.target, 0)).collect();
-        let stage = Stage::begin(&client, job, &filled).await?;
+        let stage = Stage::begin(&client, job, &filled).await?.with_missing(chunked::missing(&client, job).await?);
         stage.clear(&client, job).await?;
         finish(&client, job, &stage, sequences).await
     };
@@ -320,10 +322,42 @@ pub async fn settle(address: &Address, run_id: &str) -> Result<(), TransferError
 /// Removes the run's schema, ledger and saved rows included.
 ///
 /// # Errors
-/// When the statement fails.
+/// [`TransferError::Refused`] while a copy in chunks is not whole: what it took off is known there only. Else when the statement fails.
 pub async fn forget(address: &Address, run_id: &str) -> Result<(), TransferError> {
     let client = address.connect(&format!("cutover/{run_id}/forget")).await?;
-    drop_schema(&client, &run_schema(run_id)).await.map_err(Fault::into_error)
+    let schema = run_schema(run_id);
+    if chunked::begun(&client, &schema).await.map_err(Fault::into_error)?.is_some() {
+        return Err(TransferError::Refused(format!(
+            "the copy of run {run_id} is not whole, and which indexes, foreign keys and triggers it took off is known only to schema {schema}: go on with `cutover resume {run_id}`, or back with `cutover rollback {run_id}`, then forget it"
+        )));
+    }
+    drop_schema(&client, &schema).await.map_err(Fault::into_error)
+}
+
+/// What a copy in chunks that is under way in this run has found and done; none where there is none.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn unfinished(address: &Address, run_id: &str) -> Result<Option<Unfinished>, TransferError> {
+    let client = address.connect(&format!("cutover/{run_id}/ledger")).await?;
+    let begun = chunked::begun(&client, &run_schema(run_id)).await.map_err(Fault::into_error)?;
+    Ok(begun.map(|(_, begun)| Unfinished { rows_held: begun.held }))
+}
+
+/// A copy in chunks that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Rows that stood in its tables when it began.
+    pub rows_held: u64,
+}
+
+/// What [`save`] saved for this run; none when it saved nothing.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn kept(job: &Job<'_>) -> Result<Option<Saved>, TransferError> {
+    let client = session::open(job, "ledger").await?;
+    recorded(&client, job).await
 }
 
 async fn drop_schema(client: &Client, schema: &str) -> Result<(), Fault> {

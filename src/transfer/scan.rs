@@ -48,6 +48,8 @@ pub(super) struct TableStats {
 pub(super) struct Scanned {
     pub(super) tables: Vec<TableStats>,
     pub(super) rejected: Rejected,
+    /// An integer stands in a date or time column whose unit is not known: the pass ended there.
+    pub(super) epoch_unknown: bool,
 }
 
 /// What the pass needs, owned: it runs on a thread of its own.
@@ -56,6 +58,7 @@ pub(super) struct Scan {
     pub(super) checks: Checks,
     /// By the place of the table.
     pub(super) conditions: Vec<Option<Conditions>>,
+    pub(super) epochs_known: bool,
     pub(super) client: Arc<Client>,
     pub(super) runtime: Handle,
     pub(super) progress: ProgressSink,
@@ -78,7 +81,9 @@ impl Scan {
             let rejects = &mut rejects;
             let pass =
                 TablePass { scan: &self, number, table, source, scratch: &scratch, rejects, keys, conditions, broken };
-            let (stats, broken) = pass.run()?;
+            let Some((stats, broken)) = pass.run()? else {
+                return Ok(Scanned { epoch_unknown: true, ..Scanned::default() });
+            };
             tables.push(stats);
             for (condition, broken) in conditions.into_iter().flat_map(|conditions| &conditions.all).zip(broken) {
                 let frozen = &source.frozen;
@@ -93,7 +98,7 @@ impl Scan {
         let frozen = &source.frozen;
         Finder { frozen, scratch: &scratch, mapping: &self.mapping, checks: &checks, rejects: &mut rejects }.run()?;
         source.scratch = Some(scratch);
-        Ok(Scanned { tables, rejected: rejects.finish()? })
+        Ok(Scanned { tables, rejected: rejects.finish()?, epoch_unknown: false })
     }
 }
 
@@ -120,11 +125,15 @@ struct Place {
     refused: bool,
 }
 
+/// What was seen, and the rows that break each condition.
+type Passed = (TableStats, Vec<Vec<Break>>);
+
 impl TablePass<'_> {
-    fn run(mut self) -> Result<(TableStats, Vec<Vec<Break>>), TransferError> {
+    /// None where it ended at an integer whose unit is not known.
+    fn run(mut self) -> Result<Option<Passed>, TransferError> {
         let label = self.table.target.label();
         let failed = |error: rusqlite::Error| reading(&label, &error);
-        let encoder = TableEncoder::new(self.table, true)?;
+        let encoder = TableEncoder::new(self.table, self.scan.epochs_known)?;
         let mut stats = TableStats { rows: 0, columns: vec![ColumnStats::default(); self.table.columns.len()] };
         let mut meter = Meter::new(&self.scan.progress, &label, 0);
         let mut statement = self.source.frozen.prepare(&encoder.selected.sql).map_err(failed)?;
@@ -140,6 +149,9 @@ impl TablePass<'_> {
             let kept = encoder
                 .append(row, &[], &mut chunk, &mut pending, &mut |cell| bad.push(Bad::new(&cell)))
                 .map_err(failed)?;
+            if kept == Kept::EpochUnknown {
+                return Ok(None);
+            }
             if !bad.is_empty() {
                 let key = encoder.selected.key(row);
                 bad.drain(..).try_for_each(|cell| self.refuse(&key, cell, &mut stats))?;
@@ -154,12 +166,12 @@ impl TablePass<'_> {
                 bytes += chunk.len() as u64;
                 self.judge(&encoder, &mut chunk, &mut pending, &mut positions, &mut stats)?;
                 meter.tell(stats.rows, bytes);
-                obey(&self.scan.control)?;
+                obey(&self.scan.control, &self.scan.progress)?;
             }
         }
         self.judge(&encoder, &mut chunk, &mut pending, &mut positions, &mut stats)?;
         meter.finish(stats.rows, bytes);
-        Ok((stats, self.broken))
+        Ok(Some((stats, self.broken)))
     }
 
     /// Has the server read what only it can read and judge what only it can judge, and empties the chunk.

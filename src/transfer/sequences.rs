@@ -188,7 +188,12 @@ pub async fn reset_sequences(job: &Job<'_>, mapping: &Mapping) -> Result<Evidenc
 /// The same, inside a transaction that is open.
 pub(super) async fn advance(client: &Client, mapping: &Mapping) -> Result<Vec<Finding>, Fault> {
     let tables: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
-    let feeds = feeds(client, &tables).await?;
+    advance_some(client, mapping, &tables).await
+}
+
+/// The same for the sequences that feed some of the mapping's tables.
+pub(super) async fn advance_some(client: &Client, mapping: &Mapping, tables: &[u32]) -> Result<Vec<Finding>, Fault> {
+    let feeds = feeds(client, tables).await?;
     let asked = feeds.iter().map(|feed| {
         let sequence = &feed.sequence;
         let column = quote(&sequence.column);

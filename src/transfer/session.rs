@@ -2,6 +2,7 @@
 
 use super::{Job, TransferError};
 use crate::progress::Wish;
+use std::time::Duration;
 use tokio_postgres::{Client, Row};
 
 /// A failure inside a copy's transaction, before it is known what it means.
@@ -37,11 +38,16 @@ impl Fault {
         }
     }
 
+    /// Whether the server refused the rows themselves: integrity (23) and data (22) errors.
+    pub(super) fn is_by_data(&self) -> bool {
+        self.code().is_some_and(|code| code.starts_with("23") || code.starts_with("22"))
+    }
+
     /// As the operator reads it; the transaction is gone by then.
     pub(super) fn into_error(self) -> TransferError {
         match self {
             Self::Database { what, error } => {
-                TransferError::Failed(format!("{what}: {}; everything was rolled back", describe(&error)))
+                TransferError::Failed(format!("{what}: {}; the transaction was rolled back", describe(&error)))
             }
             Self::Misfit | Self::Epoch => TransferError::Failed("a cell does not fit".to_owned()),
             Self::Known(error) => error,
@@ -100,6 +106,24 @@ pub(super) fn check_wish(job: &Job<'_>) -> Result<(), TransferError> {
         Wish::Stop => Err(interrupted()),
         _ => Ok(()),
     }
+}
+
+/// How long a transaction is held open for a pause.
+pub(super) const PAUSE_AT_MOST: Duration = Duration::from_secs(60);
+
+/// Between two statements of a transaction: holds it open while a pause is wanted, but not for long.
+pub(super) async fn hold(job: &Job<'_>) -> Result<(), TransferError> {
+    if job.control.wish() == Wish::Pause {
+        job.progress.holding();
+        tokio::time::timeout(PAUSE_AT_MOST, job.control.unpaused()).await.map_err(|_| paused_too_long())?;
+    }
+    check_wish(job)
+}
+
+pub(super) fn paused_too_long() -> TransferError {
+    TransferError::Interrupted(
+        "paused for longer than a transaction is held open (60 s); everything was rolled back".to_owned(),
+    )
 }
 
 pub(super) fn interrupted() -> TransferError {

@@ -13,9 +13,18 @@ pub(super) struct Skip<'a> {
     pub(super) nulled: &'a [usize],
 }
 
+/// A refused row: its place, and the column that is to be NULL, or none where the whole row is left out.
+pub(super) type Refused = (u64, Option<usize>);
+
+/// Where refused rows come from.
+enum Origin<'a> {
+    Asked(Rows<'a>),
+    Listed(std::vec::IntoIter<Refused>),
+}
+
 /// The refused rows of one table, in the order of the scan.
 pub(super) struct TableSkips<'a> {
-    rows: Option<Rows<'a>>,
+    rows: Origin<'a>,
     next: Option<(u64, Option<usize>)>,
     nulled: Vec<usize>,
 }
@@ -23,15 +32,45 @@ pub(super) struct TableSkips<'a> {
 /// The statement behind [`TableSkips`]: position and column, or no column for the whole row.
 pub(super) const REFUSED: &str = "SELECT pos, col FROM refused WHERE tab = ?1 ORDER BY pos, col";
 
+/// The same for the rows from one place up to another, which is not among them.
+const REFUSED_WITHIN: &str = "SELECT pos, col FROM refused WHERE tab = ?1 AND pos >= ?2 AND pos < ?3 ORDER BY pos, col";
+
+/// The refused rows of a chunk.
+pub(super) fn within(
+    scratch: &Connection,
+    table: usize,
+    places: std::ops::Range<u64>,
+) -> Result<Vec<Refused>, TransferError> {
+    let place = |place: u64| i64::try_from(place).unwrap_or(i64::MAX);
+    let list = || -> rusqlite::Result<Vec<Refused>> {
+        let mut statement = scratch.prepare_cached(REFUSED_WITHIN)?;
+        let rows = statement.query_map((table as i64, place(places.start), place(places.end)), refused)?;
+        rows.collect()
+    };
+    list().map_err(|error| scratch_failed(&error))
+}
+
+fn refused(row: &rusqlite::Row<'_>) -> rusqlite::Result<Refused> {
+    let (position, column): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+    Ok((position.unsigned_abs(), column.and_then(|column| usize::try_from(column).ok())))
+}
+
 impl<'a> TableSkips<'a> {
     /// Nothing is refused.
     pub(super) fn none() -> Self {
-        Self { rows: None, next: None, nulled: Vec::new() }
+        Self { rows: Origin::Listed(Vec::new().into_iter()), next: None, nulled: Vec::new() }
+    }
+
+    /// These, in order.
+    pub(super) fn listed(refused: Vec<Refused>) -> Self {
+        let mut rows = refused.into_iter();
+        let next = rows.next();
+        Self { rows: Origin::Listed(rows), next, nulled: Vec::new() }
     }
 
     /// What [`REFUSED`] answers.
     pub(super) fn new(rows: Rows<'a>) -> Result<Self, TransferError> {
-        let mut skips = Self { rows: Some(rows), next: None, nulled: Vec::new() };
+        let mut skips = Self { rows: Origin::Asked(rows), next: None, nulled: Vec::new() };
         skips.step()?;
         Ok(skips)
     }
@@ -51,11 +90,13 @@ impl<'a> TableSkips<'a> {
     }
 
     fn step(&mut self) -> Result<(), TransferError> {
-        let Some(rows) = &mut self.rows else { return Ok(()) };
-        let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, Option<i64>)> { Ok((row.get(0)?, row.get(1)?)) };
-        let next = rows.next().and_then(|row| row.map(read).transpose()).map_err(|error| scratch_failed(&error))?;
-        self.next =
-            next.map(|(position, column)| (position.unsigned_abs(), column.and_then(|c| usize::try_from(c).ok())));
+        self.next = match &mut self.rows {
+            Origin::Listed(rows) => rows.next(),
+            Origin::Asked(rows) => {
+                let next = rows.next().and_then(|row| row.map(refused).transpose());
+                next.map_err(|error| scratch_failed(&error))?
+            }
+        };
         Ok(())
     }
 }

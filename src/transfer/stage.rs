@@ -1,6 +1,6 @@
 //! The target made ready for the load, inside the transaction, and put back as it was.
 
-use super::session::{Fault, check_wish, interrupted, run};
+use super::session::{Fault, check_wish, hold, interrupted, run};
 use super::surroundings::{ForeignKey, SecondaryIndex, Standing, Trigger};
 use super::surroundings::{foreign_keys, secondary_indexes, standings, triggers};
 use super::takeoff::{self, Statement};
@@ -8,6 +8,7 @@ use super::{Job, TransferError, locks};
 use crate::crash;
 use crate::progress::PartProgress;
 use crate::schema::TargetTable;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 /// Below this many rows taking indexes off gains nothing.
@@ -35,51 +36,40 @@ pub(super) struct Filled<'a> {
     pub(super) search_by_trigger: bool,
 }
 
-/// What stands around the loaded tables, as it was before.
-pub(super) struct Stage {
-    truncate: String,
-    keys: Vec<ForeignKey>,
-    triggers: Vec<Trigger>,
-    indexes: Vec<SecondaryIndex>,
-    secured: Vec<Standing>,
+/// What stands around the loaded tables and goes before they are filled.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Around {
+    pub(super) secured: Vec<Standing>,
+    pub(super) keys: Vec<ForeignKey>,
+    pub(super) triggers: Vec<Trigger>,
+    pub(super) indexes: Vec<SecondaryIndex>,
 }
 
-impl Stage {
-    /// Begins the transaction with all tables locked, and reads what stands there; nobody can change it any more.
-    pub(super) async fn begin(client: &Client, job: &Job<'_>, filled: &[Filled<'_>]) -> Result<Self, Fault> {
+impl Around {
+    /// Reads it, inside a transaction.
+    pub(super) async fn read(client: &Client, filled: &[Filled<'_>]) -> Result<Self, Fault> {
         let tables: Vec<u32> = filled.iter().map(|one| one.table.oid).collect();
-        let known = foreign_keys(client, &tables).await?;
-        let outside = known.iter().filter(|key| !tables.contains(&key.child)).map(|key| key.child_name.clone());
-        let locked: Vec<String> = filled.iter().map(|one| only(one.table)).chain(outside).collect();
-        locks::begin_with(client, job, &locked).await?;
-        let stage = Self::read(client, filled, &tables).await?;
-        stage.refuse_outside(client, &tables).await?;
-        Ok(stage)
-    }
-
-    async fn read(client: &Client, filled: &[Filled<'_>], tables: &[u32]) -> Result<Self, Fault> {
         let large = |one: &&Filled<'_>| one.rows >= LARGE && !one.table.partitioned;
         let large: Vec<u32> = filled.iter().filter(large).map(|one| one.table.oid).collect();
         let searching = |root: u32| filled.iter().any(|one| one.table.oid == root && one.search_by_trigger);
         // With an empty search path the server writes every name with its schema.
         run(client, "fixing the search path", SAVE_PATH).await?;
-        let keys = foreign_keys(client, tables).await?;
-        let triggers = triggers(client, tables).await?;
+        let keys = foreign_keys(client, &tables).await?;
+        let triggers = triggers(client, &tables).await?;
         let indexes = secondary_indexes(client, &large).await?;
-        let secured = standings(client, tables).await?;
+        let secured = standings(client, &tables).await?;
         run(client, "giving the search path back", RESTORE_PATH).await?;
         Ok(Self {
-            truncate: filled.iter().map(|one| only(one.table)).collect::<Vec<_>>().join(", "),
+            secured: secured.into_iter().filter(|standing| standing.forced_security).collect(),
             // A parent that is not loaded stays as it is, and its children are checked row by row.
             keys: keys.into_iter().filter(|key| tables.contains(&key.parent)).collect(),
             triggers: triggers.into_iter().filter(|one| !(one.fills_search && searching(one.root))).collect(),
             indexes,
-            secured: secured.into_iter().filter(|standing| standing.forced_security).collect(),
         })
     }
 
     /// A table that is not loaded and refers to loaded rows would refer to nothing, or to other rows.
-    async fn refuse_outside(&self, client: &Client, tables: &[u32]) -> Result<(), Fault> {
+    pub(super) async fn refuse_outside(&self, client: &Client, tables: &[u32]) -> Result<(), Fault> {
         for key in self.keys.iter().filter(|key| !tables.contains(&key.child)) {
             let sql = format!("SELECT FROM {} LIMIT 1", key.child_name);
             if !super::session::rows(client, "looking into a referring table", &sql, &[]).await?.is_empty() {
@@ -99,14 +89,43 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The target's tables, locked, with what stands around them.
+pub(super) struct Stage {
+    truncate: String,
+    around: Around,
+    /// What a copy in chunks took off and did not put back: it comes back with the rest.
+    missing: Around,
+}
+
+impl Stage {
+    /// Begins the transaction with all tables locked, and reads what stands there; nobody can change it any more.
+    pub(super) async fn begin(client: &Client, job: &Job<'_>, filled: &[Filled<'_>]) -> Result<Self, Fault> {
+        let tables: Vec<u32> = filled.iter().map(|one| one.table.oid).collect();
+        let known = foreign_keys(client, &tables).await?;
+        let outside = known.iter().filter(|key| !tables.contains(&key.child)).map(|key| key.child_name.clone());
+        let locked: Vec<String> = filled.iter().map(|one| only(one.table)).chain(outside).collect();
+        locks::begin_with(client, job, &locked).await?;
+        let around = Around::read(client, filled).await?;
+        around.refuse_outside(client, &tables).await?;
+        let truncate = filled.iter().map(|one| only(one.table)).collect::<Vec<_>>().join(", ");
+        Ok(Self { truncate, around, missing: Around::default() })
+    }
+
+    /// With what is off already.
+    #[must_use]
+    pub(super) fn with_missing(self, missing: Around) -> Self {
+        Self { missing, ..self }
+    }
 
     /// Takes off what is in the way and empties all tables at once.
     pub(super) async fn clear(&self, client: &Client, job: &Job<'_>) -> Result<(), Fault> {
         run(client, "setting the session", &format!("{MEMORY}; SET CONSTRAINTS ALL IMMEDIATE")).await?;
-        let mut statements: Vec<Statement> = self.secured.iter().map(takeoff::loosen_security).collect();
-        statements.extend(self.keys.iter().map(takeoff::drop_foreign_key));
-        statements.extend(self.triggers.iter().map(takeoff::silence));
-        statements.extend(self.indexes.iter().map(takeoff::drop_index));
+        let mut statements: Vec<Statement> = self.around.secured.iter().map(takeoff::loosen_security).collect();
+        statements.extend(self.around.keys.iter().map(takeoff::drop_foreign_key));
+        statements.extend(self.around.triggers.iter().map(takeoff::silence));
+        statements.extend(self.around.indexes.iter().map(takeoff::drop_index));
         for statement in &statements {
             change(client, statement).await?;
         }
@@ -120,7 +139,7 @@ impl Stage {
 
     /// Lets row security bind the owner again; after the last read of the tables.
     pub(super) async fn secure(&self, client: &Client) -> Result<(), Fault> {
-        for standing in &self.secured {
+        for standing in self.around.secured.iter().chain(&self.missing.secured) {
             change(client, &takeoff::force_security(standing)).await?;
         }
         Ok(())
@@ -128,12 +147,13 @@ impl Stage {
 
     /// Builds and puts back, in the order in which each needs the other.
     pub(super) async fn put_back(&self, client: &Client, job: &Job<'_>, given: Given) -> Result<(), Fault> {
-        let groups: Vec<Vec<Statement>> = self.indexes.iter().map(takeoff::build_index).collect();
+        let indexes = self.around.indexes.iter().chain(&self.missing.indexes);
+        let groups: Vec<Vec<Statement>> = indexes.map(takeoff::build_index).collect();
         work(client, job, "indexes", &groups).await?;
-        let groups: Vec<Vec<Statement>> =
-            self.keys.iter().map(|key| takeoff::add_foreign_key(key, given == Given::New)).collect();
+        let keys = self.around.keys.iter().chain(&self.missing.keys);
+        let groups: Vec<Vec<Statement>> = keys.map(|key| takeoff::add_foreign_key(key, given == Given::New)).collect();
         work(client, job, "foreign keys", &groups).await?;
-        for trigger in &self.triggers {
+        for trigger in self.around.triggers.iter().chain(&self.missing.triggers) {
             change(client, &takeoff::rouse(trigger)).await?;
         }
         Ok(())
@@ -178,6 +198,7 @@ async fn work(client: &Client, job: &Job<'_>, part: &str, groups: &[Vec<Statemen
     }
     for (done, group) in groups.iter().enumerate() {
         tell(done);
+        hold(job).await?;
         for statement in group {
             tokio::select! {
                 result = change(client, statement) => result?,

@@ -4,10 +4,11 @@
 
 use super::TransferError;
 use super::session::{Fault, get, rows};
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 /// A foreign key of, or onto, the tables to be loaded.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ForeignKey {
     pub(super) name: String,
     pub(super) child: u32,
@@ -61,8 +62,21 @@ pub(super) async fn foreign_keys(client: &Client, tables: &[u32]) -> Result<Vec<
     Ok(found.iter().map(read).collect::<Result<_, _>>()?)
 }
 
+/// The keys that loaded rows have to hold.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Keys {
+    pub(super) unique: Vec<UniqueKey>,
+    pub(super) references: Vec<ForeignKey>,
+}
+
+impl Keys {
+    pub(super) async fn read(client: &Client, tables: &[u32]) -> Result<Self, Fault> {
+        Ok(Self { unique: unique_keys(client, tables).await?, references: foreign_keys(client, tables).await? })
+    }
+}
+
 /// A unique constraint or index over plain columns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct UniqueKey {
     pub(super) table: u32,
     pub(super) name: String,
@@ -80,7 +94,7 @@ FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid";
 
-pub(super) async fn unique_keys(client: &Client, tables: &[u32]) -> Result<Vec<UniqueKey>, Fault> {
+async fn unique_keys(client: &Client, tables: &[u32]) -> Result<Vec<UniqueKey>, Fault> {
     let found = rows(client, "reading unique indexes", UNIQUE_KEYS, &[&tables]).await?;
     let read = |row| -> Result<UniqueKey, TransferError> {
         Ok(UniqueKey { table: get(row, 0)?, name: get(row, 1)?, columns: get(row, 2)?, nulls_equal: get(row, 3)? })
@@ -89,7 +103,7 @@ pub(super) async fn unique_keys(client: &Client, tables: &[u32]) -> Result<Vec<U
 }
 
 /// A trigger that would fire.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Trigger {
     /// Quoted, schema-qualified.
     pub(super) table: String,
@@ -130,8 +144,9 @@ pub(super) async fn triggers(client: &Client, tables: &[u32]) -> Result<Vec<Trig
 }
 
 /// A secondary index that can be put back exactly.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct SecondaryIndex {
+    pub(super) table_oid: u32,
     /// Quoted, schema-qualified.
     pub(super) table: String,
     pub(super) name: String,
@@ -156,7 +171,7 @@ SELECT i.indrelid::regclass::text, c.relname::text, n.nspname::text, pg_catalog.
   ARRAY(SELECT a.attnum FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum),
   ARRAY(SELECT a.attstattarget::int4 FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum)
+        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum), i.indrelid
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -180,6 +195,7 @@ pub(super) async fn secondary_indexes(client: &Client, tables: &[u32]) -> Result
         let numbers: Vec<i16> = get(row, 10)?;
         let targets: Vec<i32> = get(row, 11)?;
         Ok(SecondaryIndex {
+            table_oid: get(row, 12)?,
             table: get(row, 0)?,
             name: get(row, 1)?,
             schema: get(row, 2)?,
@@ -196,7 +212,7 @@ pub(super) async fn secondary_indexes(client: &Client, tables: &[u32]) -> Result
 }
 
 /// What the role may do with a table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Standing {
     pub(super) table: String,
     pub(super) owner: String,

@@ -6,8 +6,8 @@ use cutover::engine::snapshot::{
 };
 use cutover::evidence::{
     Bucket, CellDifference, ColumnPlan, ColumnRepair, Difference, DifferenceKind, Evidence, Finding, IntervalEvidence,
-    IntervalUnit, Key, LevelComparison, Misfit, PlanReport, Policy, Problem, Reject, Severity, StorageClass, TablePlan,
-    TableResult, UnitHistogram, ValueRepair, Verdict, Warning,
+    IntervalUnit, Key, LevelComparison, LoadPlan, Misfit, PlanReport, Policy, Problem, Reject, Severity, StorageClass,
+    TablePlan, TableResult, UnitHistogram, ValueRepair, Verdict, Warning,
 };
 use cutover::runbook::{Gate, StepId};
 use jiff::Timestamp;
@@ -502,6 +502,7 @@ fn plan() -> PlanReport {
         ..TablePlan::default()
     }));
     PlanReport {
+        load: LoadPlan::default(),
         tables,
         problems: vec![Problem {
             subject: "public.alerts_alert.wait_delay".to_owned(),

@@ -97,3 +97,32 @@ async fn a_backend_that_is_ended_leaves_the_target_as_it_was_and_the_next_copy_i
     world.copy().await;
     assert_eq!(world.sql("select count(*) from t"), "150000");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_is_ended_while_it_builds_an_index_leaves_the_target_as_it_was() {
+    let source = "create table t (id integer primary key, s text);
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000) insert into t select i, 'row ' || i from n";
+    let target = "create function slow(s text) returns text language plpgsql immutable as $$
+        begin for i in 1..60 loop end loop; return s; end $$;
+      create table t (id integer primary key, s text); create index on t (slow(s)); insert into t values (0, 'former')";
+    let world = World::of(source, target);
+    let before = (world.tables(), world.schema());
+    let end = format!(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'cutover/{}/copy' and query ilike 'create index%'",
+        world.run
+    );
+    let (copied, ended) = tokio::join!(world.try_copy(), async {
+        let since = std::time::Instant::now();
+        while since.elapsed() < std::time::Duration::from_secs(60) {
+            if tokio::task::block_in_place(|| world.sql(&end)) != "0" {
+                return true;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        }
+        false
+    });
+    assert!(ended && matches!(copied, Err(TransferError::Failed(_))), "{copied:?}");
+    assert_eq!((world.tables(), world.schema()), before);
+    world.copy().await;
+    assert_eq!(world.sql("select count(*) from t"), "100000");
+}

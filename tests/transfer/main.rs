@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chunked;
 mod conditions;
 mod fixture;
 mod losses;

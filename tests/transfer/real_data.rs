@@ -22,9 +22,11 @@ fn expected(folder: &Path) -> String {
     url
 }
 
-async fn arrives_as_expected(name: &str) -> Option<World> {
+async fn arrives_as_expected(name: &str, jobs: usize) -> Option<World> {
     let folder = support::realdata(name)?;
-    let world = World::new(&folder.join("source.sqlite"), &fresh(&folder));
+    let mut world = World::new(&folder.join("source.sqlite"), &fresh(&folder));
+    world.options.jobs = Some(jobs);
+    world.options.chunk_rows = Some(300);
     let before = world.schema();
     let levels = world.decide().await.report.levels.unwrap();
     let evidence = world.copy().await;
@@ -40,7 +42,13 @@ async fn arrives_as_expected(name: &str) -> Option<World> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oncall_arrives_as_its_own_orm_would_have_written_it() {
-    let Some(world) = arrives_as_expected("oncall").await else { return };
+    for jobs in [1, 2] {
+        let Some(world) = arrives_as_expected("oncall", jobs).await else { return };
+        intervals_are_exact(&world);
+    }
+}
+
+fn intervals_are_exact(world: &World) {
     let folder = support::realdata("oncall").unwrap();
     let listed = std::fs::read_to_string(folder.join("intervals-expected.psv")).unwrap();
     let mut columns: BTreeMap<(&str, &str), BTreeMap<&str, &str>> = BTreeMap::new();
@@ -59,7 +67,9 @@ async fn oncall_arrives_as_its_own_orm_would_have_written_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grafana_5_4_arrives_as_expected() {
-    arrives_as_expected("grafana-5.4-exact").await;
+    for jobs in [1, 2] {
+        arrives_as_expected("grafana-5.4-exact", jobs).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

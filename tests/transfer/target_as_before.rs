@@ -6,7 +6,7 @@ use cutover::connect::postgres::Address;
 use cutover::transfer::{self, TransferError, saved};
 
 /// Every property that a schema dump or its flags can show, on tables large enough for indexes to come off.
-const TARGET: &str = r#"
+pub const TARGET: &str = r#"
 create table parent (id bigint generated always as identity primary key, code text not null, note text);
 create unique index parent_code on parent (code);
 create table child (
@@ -40,7 +40,7 @@ alter table child enable replica trigger on_replica;
 insert into parent (code) values ('former');
 "#;
 
-fn source(children: u64) -> String {
+pub fn source(children: u64) -> String {
     format!(
         r#"create table parent (id integer primary key autoincrement, code text not null, note text);
         insert into parent select value, 'code ' || value, null from generate_series(1, 1000);

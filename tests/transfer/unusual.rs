@@ -5,9 +5,7 @@ use cutover::evidence::IntervalUnit;
 use cutover::progress::Wish;
 use cutover::transfer::{TransferError, saved};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn partitions_identities_generated_columns_cycles_and_own_types_arrive() {
-    let source = r#"
+pub const SOURCE: &str = r#"
       create table measure (day text not null, id integer, value real, primary key (day, id)) without rowid;
       insert into measure values ('2024-01-05', 1, 1.5), ('2024-02-05', 2, 2.5), ('2030-01-01', 3, 3.5);
       create table people (id integer primary key, mood text, boss integer, room integer, full text, tags text, spot text, span text, doc text);
@@ -16,7 +14,8 @@ async fn partitions_identities_generated_columns_cycles_and_own_types_arrive() {
       create table room (id integer primary key, owner integer, "sélect" text) strict;
       insert into room values (1, 3, 'ünïcode "quoted" \ back');
       create table PlainCase (Id integer primary key, SomeValue text); insert into PlainCase values (1, 'folded');"#;
-    let target = r#"
+
+pub const TARGET: &str = r#"
       create table measure (id bigint not null, day date not null, value double precision, primary key (day, id)) partition by range (day);
       create table measure_2024 partition of measure for values from ('2024-01-01') to ('2025-01-01');
       create table measure_rest partition of measure default;
@@ -31,7 +30,10 @@ async fn partitions_identities_generated_columns_cycles_and_own_types_arrive() {
       create table plaincase (id integer primary key, somevalue text);
       create materialized view seen as select count(*) as n from people;
       "#;
-    let mut world = World::of(source, target);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_identities_generated_columns_cycles_and_own_types_arrive() {
+    let mut world = World::of(SOURCE, TARGET);
     world.options.exclude = vec!["people.full".to_owned()];
     let before = world.schema();
     let planned = world.plan().await;

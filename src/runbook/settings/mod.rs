@@ -143,7 +143,7 @@ pub struct Truncate {}
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Copy {
-    /// Connections; one (the default) is a single transaction.
+    /// Connections: one is a single transaction, more are chunks; the runbook's `transfer.jobs` when absent.
     pub jobs: Option<usize>,
     /// Save the target's rows first, as `truncate` does: for runs without such a step.
     pub keep_undo: bool,

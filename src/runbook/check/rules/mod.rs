@@ -37,17 +37,15 @@ pub(super) fn check(root: &Node, steps: &[StepView<'_>], filled: bool, problems:
 
 impl Look<'_> {
     fn document(&mut self, root: &Node) {
-        if let Some((node, text)) = root.get("downtime_budget").and_then(|node| Some((node, self.known(node)?)))
-            && duration::parse(text).is_none()
-        {
-            self.problems.add(node.place, format!("`{text}` is no duration"), "write `5m`, `90s` or `1h30m`");
-        }
+        self.duration(root.get("downtime_budget"));
         if let Some(node) = root.get("target").and_then(|target| target.get("url_from")) {
             self.variable(node);
         }
         self.source(root);
         let transfer = root.get("transfer");
+        self.duration(transfer.and_then(|transfer| transfer.get("atomic_within")));
         self.at_least_one(transfer.and_then(|transfer| transfer.get("jobs")), "`jobs`");
+        self.at_least_one(transfer.and_then(|transfer| transfer.get("chunk_rows")), "`chunk_rows`");
         for key in ["interval_units", "zones", "columns"] {
             let entries = transfer.and_then(|transfer| transfer.get(key)).map(Node::entries).unwrap_or_default();
             for entry in entries.iter().filter(|entry| entry.key != "*" && !entry.key.contains('.')) {
@@ -80,6 +78,14 @@ impl Look<'_> {
         {
             let message = format!("`{workload}` names no workload that has pods of its own");
             self.problems.add(node.place, message, "write `deployment/NAME` or `statefulset/NAME`");
+        }
+    }
+
+    fn duration(&mut self, node: Option<&Node>) {
+        if let Some((node, text)) = node.and_then(|node| Some((node, self.known(node)?)))
+            && duration::parse(text).is_none()
+        {
+            self.problems.add(node.place, format!("`{text}` is no duration"), "write `5m`, `90s` or `1h30m`");
         }
     }
 

@@ -31,9 +31,10 @@ fn runbooks_for_a_cluster_resolve_from_a_pod_and_from_a_host() {
     let first = ["preflight", "test-pod", "generate-schema", "scan"];
     let middle = ["snapshot", "truncate", "copy", "verify", "spot-check"];
     let last = ["start", "health", "cleanup"];
-    for (file, switches) in
-        [(ON_A_CLUSTER[0], ["switch-variables", "switch-config"]), (ON_A_CLUSTER[1], ["switch-config", "switch-celery"])]
-    {
+    for (file, switches) in [
+        (ON_A_CLUSTER[0], ["switch-variables", "switch-config"]),
+        (ON_A_CLUSTER[1], ["switch-config", "switch-celery"]),
+    ] {
         let document = document(file);
         for (place, quiesce) in [("pod", "quiesce"), ("host", "quiesce-host")] {
             let runbook = resolve(&document, &[("context", "prod"), ("source", place), ("host_stop", "true")]);

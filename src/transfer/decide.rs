@@ -9,7 +9,7 @@ use super::session;
 use super::source::{Source, blocking, identity};
 use super::surroundings::{ForeignKey, Keys};
 use super::{Job, Planned, TransferError};
-use crate::evidence::{ColumnPlan, IntervalUnit, LoadPlan, PlanReport, Problem, Severity, TablePlan, Warning};
+use crate::evidence::{ColumnPlan, IntervalUnit, PlanReport, Problem, Severity, TablePlan, Warning};
 use crate::runbook::{TransferOptions, ZonePolicy};
 use crate::schema::{
     ColumnMapping, Levels, Mapping, MigrationMarker, TableMapping, TypeKind, compare_levels, migration_markers, pair,

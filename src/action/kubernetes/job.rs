@@ -200,10 +200,10 @@ impl Job {
         let (what, place) = (format!("{target} to complete"), std::sync::Arc::new(cluster.place().clone()));
         let error = match why {
             Some(reason) => {
-                ClusterError::Hopeless { what, place: place.into(), reason: format!("{reason} ({state})"), story: String::new() }
+                ClusterError::Hopeless { what, place, reason: format!("{reason} ({state})"), story: String::new() }
             }
             None => {
-                ClusterError::Late { what, place: place.into(), waited: self.timeout(), seen: state.to_owned(), story: String::new() }
+                ClusterError::Late { what, place, waited: self.timeout(), seen: state.to_owned(), story: String::new() }
             }
         };
         let error = match pods.last() {

@@ -139,8 +139,8 @@ pub struct Drive {
     pub yes: bool,
     /// Drive the run in a process of its own, which outlives this terminal; `cutover attach` comes back to it.
     ///
-    /// With a terminal, the screen is attached at once: leave it, lose it, attach again. Without one, or with --headless, the
-    /// command ends as soon as the run has begun. The run waits at gates and failures until a terminal is there to answer. Without
+    /// With a terminal, the screen is attached at once: begin the run there, leave it, lose it, attach again. Without one, or with
+    /// --headless, the run begins at once and the command ends. The run waits at gates and failures until a terminal is there to answer. Without
     /// --detach a terminal that is lost (SIGHUP) stops the run at its next safe place, exit code 130.
     #[arg(long)]
     pub detach: bool,

@@ -155,7 +155,8 @@ fn a_second_terminal_watches_and_takes_the_run_over_when_the_first_is_gone() {
     }
     second.keys("\r");
     second.wait_for("╭ truncate");
-    second.keys("\u{1b}t");
+    second.keys("\u{1b}");
+    second.keys("t");
     second.wait_for("when that is gone, it can be taken over");
     assert_eq!(desk.names(), "before");
 
@@ -293,7 +294,7 @@ fn a_run_that_has_ended_is_replayed_as_it_was() {
     terminal.keys("g{{{{{{{{{{{{{{{{{{{{");
     terminal.wait_for("○ ready");
     terminal.wait_for("1 of ");
-    terminal.keys("}}");
+    terminal.keys("}");
     terminal.wait_for("► snapshot");
     terminal.keys(" ");
     terminal.wait_for("space stop");
@@ -310,7 +311,7 @@ fn the_configuration_file_chooses_keys_and_what_is_production() {
     let mut terminal = desk.terminal(&desk.run_words());
     terminal.wait_for("▲ PRODUCTION");
     terminal.wait_for("Q quit");
-    terminal.keys("\u{1b}[<0;9;2M\u{1b}[<0;9;2m");
+    terminal.click_on("2 Plan");
     terminal.wait_for("There is no plan yet.");
     terminal.keys("Q");
     terminal.ended();

@@ -28,20 +28,21 @@ struct Begun {
 /// # Errors
 /// When the process cannot be started or attached to.
 pub(super) async fn run(drive: &cli::Drive, mouse: bool) -> Result<u8, Stop> {
-    let started = tokio::task::spawn_blocking(start).await.map_err(|error| Stop::failed(error.to_string()))??;
-    let begun = match started {
+    let shown = form(drive.output) == Form::Text && !drive.headless && host::has_terminal();
+    let started = tokio::task::spawn_blocking(move || start(shown)).await;
+    let begun = match started.map_err(|error| Stop::failed(error.to_string()))?? {
         Started::Begun(begun) => begun,
         Started::Ended(code) => return Ok(code),
     };
+    if shown {
+        return show(&RunDir::at(&begun.directory), true, mouse).await;
+    }
     if form(drive.output) == Form::Json {
         Voice::stdout(Form::Json).object(&begun);
-    } else if drive.headless || !host::has_terminal() {
-        let (run, process) = (&begun.run, begun.process);
-        print(&format!(
-            "run {run} goes on by itself, process {process}; `cutover attach {run}` shows it and answers for it"
-        ));
     } else {
-        return show(&RunDir::at(&begun.directory), true, mouse).await;
+        let Begun { run, process, .. } = &begun;
+        print(&format!("run {run} goes on by itself, process {process}"));
+        print(&format!("`cutover attach {run}` shows it and answers for it"));
     }
     Ok(exit::DONE)
 }
@@ -67,11 +68,13 @@ enum Started {
     Ended(u8),
 }
 
-fn start() -> Result<Started, Stop> {
+/// Starts the child. Where the run is `shown` on this terminal, it begins when the operator says so, as without `--detach`.
+fn start(shown: bool) -> Result<Started, Stop> {
     let failed = |error: std::io::Error| Stop::failed(format!("starting a process of its own: {error}"));
     let program = std::env::current_exe().map_err(failed)?;
     let mut child = Command::new(program)
         .args(child_arguments(std::env::args_os().skip(1)))
+        .args((!shown && !std::env::args_os().any(|word| word == "--headless")).then_some("--headless"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -338,6 +338,7 @@ pub fn data() -> DataView {
     let long = r#"{"labels":{"severity":"critical","team":"sre"},"values":[1,2,3],"text":"Überlauf 日本語 👩‍👩‍👧"}"#;
     let usual = [Some("1"), Some("disk full"), Some("00:02:05"), Some(long)];
     DataView {
+        cluster: None,
         tables: vec![
             count("public.alerts_alert", 270_000, 270_000, Some(true)),
             count("public.alerts_alertgroup", 150_000, 150_000, Some(false)),

@@ -43,7 +43,7 @@ fn runbooks_for_a_cluster_resolve_from_a_pod_and_from_a_host() {
             assert_eq!(ids(&runbook), order, "{file} from a {place}");
             assert_eq!(runbook.source.pod.is_some(), place == "pod", "{file}");
             assert_eq!(runbook.steps[4].downtime, Some(Downtime::Begins), "{file}");
-            assert_eq!(runbook.steps[13 - 1].id.0, "start", "{file}");
+            assert_eq!(runbook.steps[12].id.0, "start", "{file}");
             assert!(runbook.steps.iter().any(|step| step.downtime == Some(Downtime::Ends)), "{file}");
             assert!(runbook.steps.iter().all(|step| !step.note.is_empty()), "{file}: each step says why it is there");
             let typed = runbook.steps.iter().find(|step| matches!(step.gate, Gate::Typed(_))).unwrap();

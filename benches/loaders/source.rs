@@ -10,7 +10,7 @@ const SCHEMA: &str = include_str!("sqlite.sql");
 
 /// 2023-01-01T00:00:00Z in seconds since 1970; moments spread over the 463 days from then on.
 const START: i64 = 1_672_531_200;
-const SPAN: u64 = 40_000_000;
+const SPAN: i64 = 40_000_000;
 
 /// Writes the source. At scale 1 it has 3 million rows in 600 MB.
 pub fn generate(path: &Path, scale: f64) -> rusqlite::Result<()> {
@@ -26,19 +26,18 @@ pub fn generate(path: &Path, scale: f64) -> rusqlite::Result<()> {
 
 /// Rows of each table.
 struct Counts {
-    users: u64,
-    tags: u64,
-    dashboards: u64,
-    annotations: u64,
-    groups: u64,
-    alerts: u64,
-    records: u64,
+    users: i64,
+    tags: i64,
+    dashboards: i64,
+    annotations: i64,
+    groups: i64,
+    alerts: i64,
+    records: i64,
 }
 
 impl Counts {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
     fn of(scale: f64) -> Self {
-        let rows = |at_one: f64, least: u64| ((at_one * scale) as u64).max(least);
+        let rows = |at_one: f64, least: i64| ((at_one * scale) as i64).max(least);
         Self {
             users: rows(4e3, 50),
             tags: rows(2e4, 50),
@@ -128,7 +127,7 @@ impl Generator {
         for id in 1..=self.counts.annotations {
             let alert = r.one_in(2).then(|| 1 + r.below(20_000));
             let user = r.one_in(4).then(|| 1 + r.below(self.counts.users));
-            let begun = START as u64 * 1_000 + r.below(SPAN * 1_000);
+            let begun = START * 1_000 + r.below(SPAN * 1_000);
             let ended = begun + if r.one_in(2) { 0 } else { r.below(1 << 20) };
             let dashboard = 1 + r.below(self.counts.dashboards);
             insert.execute(params![id, 1 + r.below(4), alert, user, dashboard, r.words(1, 3), begun, ended])?;
@@ -142,8 +141,8 @@ impl Generator {
             transaction.prepare("INSERT INTO alerts_alertgroup VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
         for id in 1..=self.counts.groups {
             let resolved = !r.one_in(4);
-            let begun = (id * SPAN / self.counts.groups * 1_000_000 + r.below(1_000_000)) as i64;
-            let resolved_at = resolved.then(|| moment(begun + (1 + r.below(65_536)) as i64 * 1_000_000));
+            let begun = id * SPAN / self.counts.groups * 1_000_000 + r.below(1_000_000);
+            let resolved_at = resolved.then(|| moment(begun + (1 + r.below(65_536)) * 1_000_000));
             let response = r.one_in(2).then(|| 1 + r.below(86_400_000_000));
             let title = (!r.one_in(8)).then(|| r.words(2, 8));
             let labels = r.one_in(2).then(|| r.labels());
@@ -209,19 +208,19 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
+    fn below(&mut self, end: i64) -> i64 {
+        (self.next() >> 1).cast_signed() % end.max(1)
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    fn one_in(&mut self, n: i64) -> bool {
         self.below(n) == 0
     }
 
     fn pick(&mut self, from: &[&'static str]) -> &'static str {
-        from[self.below(from.len() as u64) as usize]
+        from[self.below(from.len() as i64) as usize]
     }
 
-    fn words(&mut self, least: u64, most: u64) -> String {
+    fn words(&mut self, least: i64, most: i64) -> String {
         let count = least + self.below(most - least + 1);
         (0..count).map(|_| self.pick(WORDS)).collect::<Vec<_>>().join(" ")
     }
@@ -235,12 +234,12 @@ impl Random {
     /// As Django writes it.
     fn moment(&mut self) -> String {
         let fraction = if self.one_in(32) { 0 } else { self.below(1_000_000) };
-        moment((self.below(SPAN) * 1_000_000 + fraction) as i64)
+        moment(self.below(SPAN) * 1_000_000 + fraction)
     }
 
     /// As Grafana writes it.
     fn second(&mut self) -> String {
-        moment((self.below(SPAN) * 1_000_000) as i64)
+        moment(self.below(SPAN) * 1_000_000)
     }
 
     fn labels(&mut self) -> String {
@@ -290,7 +289,7 @@ impl Random {
     }
 
     /// From 20 to 180 kB, some 100 in the mean.
-    fn dashboard(&mut self, id: u64) -> String {
+    fn dashboard(&mut self, id: i64) -> String {
         let size = 20_000 + self.below(160_000) as usize;
         let mut panels = Vec::new();
         let mut written = 0;
@@ -329,8 +328,8 @@ fn quoted(text: &str) -> String {
 }
 
 /// No two are alike, and neighbours are not next to each other in an index.
-fn public_key(prefix: char, number: u64) -> String {
-    format!("{prefix}{:013X}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 12)
+fn public_key(prefix: char, number: i64) -> String {
+    format!("{prefix}{:013X}", number.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 12)
 }
 
 /// Microseconds after the start as Django writes them: no fraction where it is zero.

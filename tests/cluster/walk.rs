@@ -252,7 +252,7 @@ fn there_and_back(volume: Volume, gateway: &str) {
     assert_eq!(app.tables_in_target(), "0");
     stage.apply(&app.manifest);
     assert_eq!(app.owned()[0]["data"], before[0]["data"]);
-    succeeded(&stage.cutover(&["forget", &app.id()]).output().unwrap());
+    succeeded(&stage.cutover(&["forget", &app.id(), "--yes"]).output().unwrap());
     assert_eq!(stage.left_of_ours(), "");
 }
 
@@ -317,7 +317,7 @@ fn killed_in_the_middle_of_each_step_it_goes_on_to_the_end() {
     assert_eq!(pods, "", "cleanup leaves no pod");
     succeeded(&app.rollback());
     app.on_sqlite();
-    succeeded(&stage.cutover(&["forget", &id]).output().unwrap());
+    succeeded(&stage.cutover(&["forget", &id, "--yes"]).output().unwrap());
     assert_eq!(stage.left_of_ours(), "");
 }
 
@@ -332,7 +332,7 @@ fn killed_and_rolled_back_it_leaves_no_orphans() {
         app.on_sqlite();
         assert_eq!(app.owned(), before, "{step}");
         assert_eq!(app.tables_in_target(), "0", "{step}");
-        succeeded(&stage.cutover(&["forget", &app.id()]).output().unwrap());
+        succeeded(&stage.cutover(&["forget", &app.id(), "--yes"]).output().unwrap());
         assert_eq!(stage.left_of_ours(), "", "{step}");
     }
 }

@@ -199,19 +199,12 @@ impl Job {
         let Ok(cluster) = context.cluster() else { return ActionError::failed(state) };
         let (what, place) = (format!("{target} to complete"), std::sync::Arc::new(cluster.place().clone()));
         let error = match why {
-            Some(reason) => ClusterError::Hopeless {
-                what,
-                place: place.into(),
-                reason: format!("{reason} ({state})"),
-                story: String::new(),
-            },
-            None => ClusterError::Late {
-                what,
-                place: place.into(),
-                waited: self.timeout(),
-                seen: state.to_owned(),
-                story: String::new(),
-            },
+            Some(reason) => {
+                ClusterError::Hopeless { what, place, reason: format!("{reason} ({state})"), story: String::new() }
+            }
+            None => {
+                ClusterError::Late { what, place, waited: self.timeout(), seen: state.to_owned(), story: String::new() }
+            }
         };
         let error = match pods.last() {
             Some(pod) => cluster.with_story(error, objects::name(pod)).await,

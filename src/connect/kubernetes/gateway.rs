@@ -42,7 +42,9 @@ pub struct ThroughPod {
 }
 
 /// How long a connection may take.
-const DIALLING: Duration = Duration::from_secs(20);
+const DIALLING: Duration = Duration::from_secs(24);
+/// How often a carrier is started within that time.
+const TRIES: u32 = 4;
 /// What the carrier says when it is connected.
 const OPEN: &[u8] = b"open\n";
 /// Connects by bash's `/dev/tcp`, else by socat or nc, and carries bytes both ways until either side ends. dd, because some `cat`s
@@ -69,23 +71,29 @@ impl Dial for ThroughPod {
     }
 
     async fn dial(&self) -> Result<Wire, DialError> {
-        let port = self.port.to_string();
-        let command = ["sh", "-c", CARRIER, &self.host, &port];
-        let dialled = tokio::time::timeout(DIALLING, async {
-            let mut process = self.cluster.stream(&self.pod, None, &command).await.map_err(told)?;
-            let mut said = [0; OPEN.len()];
-            match process.read_exact(&mut said).await {
-                Ok(_) if said == OPEN => Ok(Wire::over(process)),
-                _ => Err(self.refusal(process.exit().await)),
+        // An exec that was started may never say a word, where the next one does at once.
+        for _ in 0..TRIES {
+            if let Ok(dialled) = tokio::time::timeout(DIALLING / TRIES, self.carrier()).await {
+                return dialled;
             }
-        });
-        dialled.await.unwrap_or_else(|_| {
-            Err(DialError { reason: format!("no connection within {} s", DIALLING.as_secs()), passing: true })
-        })
+        }
+        Err(DialError { reason: format!("no connection within {} s", DIALLING.as_secs()), passing: true })
     }
 }
 
 impl ThroughPod {
+    /// A carrier in the pod that has reached the database.
+    async fn carrier(&self) -> Result<Wire, DialError> {
+        let port = self.port.to_string();
+        let command = ["sh", "-c", CARRIER, &self.host, &port];
+        let mut process = self.cluster.stream(&self.pod, None, &command).await.map_err(told)?;
+        let mut said = [0; OPEN.len()];
+        match process.read_exact(&mut said).await {
+            Ok(_) if said == OPEN => Ok(Wire::over(process)),
+            _ => Err(self.refusal(process.exit().await)),
+        }
+    }
+
     fn refusal(&self, exit: Result<super::Exit, ClusterError>) -> DialError {
         match exit {
             Ok(exit) => {

@@ -57,7 +57,9 @@ impl Look<'_> {
             }
             _ => {}
         }
-        let Some((node, text)) = to.and_then(|node| Some((node, self.known(node)?))) else { return };
+        let to = to.and_then(|node| Some((node, self.known(node)?)));
+        // Empty text is a parameter without a value.
+        let Some((node, text)) = to.filter(|(_, text)| !text.is_empty()) else { return };
         if gateway.is_none_or(|(_, text)| text != "port-forward") {
             let message = "`forward_to` is for `gateway: port-forward`";
             self.problems.add(node.place, message, "add that, or remove `forward_to`");

@@ -2,7 +2,9 @@
 //! `CUTOVER_TEST_KUBECONFIG`. Each test has a namespace to itself; without a cluster each says that it is skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
 mod client;
+mod gateway;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

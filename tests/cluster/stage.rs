@@ -235,7 +235,13 @@ impl Drop for Stage {
     }
 }
 
-/// Stops a component with a signal, or starts it again: see the test cluster's README.
+/// Starts a component that was killed.
+pub fn start(components: &Path, name: &str) {
+    let program = components.join(format!("component/{name}"));
+    run(Command::new("sh").args(["-c", "setsid \"$0\" >/dev/null 2>&1 &"]).arg(program));
+}
+
+/// Sends a signal to a component: see the test cluster's README.
 pub fn signal(components: &Path, name: &str, signal: &str) {
     let pid = std::fs::read_to_string(components.join(format!("component/{name}.pid"))).unwrap();
     run(Command::new("kill").args([signal, pid.trim()]));

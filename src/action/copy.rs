@@ -93,7 +93,10 @@ impl Action for Copy {
         frozen::require_quiet_after_quiesce(context).await?;
         let checking = Checking::begin(context, self.0.freeze).await?;
         let load = self.load(context, checking.path.clone());
-        let planned = load.decide(context).await?;
+        let planned = match load.decide(context).await {
+            Ok(planned) => planned,
+            Err(error) => return Err(checking.or_damage(error).await),
+        };
         let keeps =
             self.0.keep_undo && self.saved_by_truncate(context)?.is_none() && planned.report.problems.is_empty();
         let saved = if keeps {

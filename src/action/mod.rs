@@ -37,6 +37,7 @@ mod truncate;
 mod verify;
 mod wait;
 
+pub use kubernetes::forget;
 pub use preflight::{enough, needs};
 pub use registry::Registry;
 pub use secrets::{MASK, Secrets};

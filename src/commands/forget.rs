@@ -2,6 +2,7 @@
 
 use super::resume::take_up;
 use super::{Stop, host, print, target};
+use crate::action;
 use crate::cli;
 use crate::engine::Command;
 use crate::engine::runs::{RunDir, Runs};
@@ -22,18 +23,32 @@ pub(super) async fn run(options: cli::Forget) -> Result<u8, Stop> {
     if !options.yes {
         agree(&dir, snapshot.as_ref())?;
     }
-    if snapshot.as_ref().is_some_and(has_touched_the_target) {
-        let address = match target::Kept::read(dir.path()).and_then(|kept| kept.context) {
-            Some(context) => take_up(dir.clone(), Command::Start, Some(&context)).await?.0.address,
-            None => target::again(dir.path(), dir.id())?.0,
-        };
-        saved::forget(&address, dir.id()).await?;
+    let touched = snapshot.as_ref().is_some_and(has_touched_the_target);
+    match target::Kept::read(dir.path()).and_then(|kept| kept.context) {
+        Some(context) => on_cluster(&dir, &context, snapshot.as_ref(), touched).await?,
+        None if touched => saved::forget(&target::again(dir.path(), dir.id())?.0, dir.id()).await?,
+        None => {}
     }
     let run = dir.id().to_owned();
     dir.forget()?;
     let mark = if snapshot.as_ref().is_some_and(has_repaired) { REPAIRED } else { "" };
     print(&format!("{run} is forgotten.{mark}"));
     Ok(exit::DONE)
+}
+
+/// What the run keeps in the cluster, and what it keeps in a target that only the cluster's address leads to.
+async fn on_cluster(dir: &RunDir, context: &str, snapshot: Option<&Snapshot>, touched: bool) -> Result<(), Stop> {
+    let order = take_up(dir.clone(), Command::Start, Some(context)).await?.0;
+    if touched {
+        saved::forget(&order.address, dir.id()).await?;
+    }
+    let Some(cluster) = &order.cluster else { return Ok(()) };
+    // What these steps made is part of the application.
+    let lasting = |step: &&StepView| matches!(step.action.as_str(), "apply" | "helm");
+    let steps = snapshot.map(|snapshot| snapshot.steps.as_slice()).unwrap_or_default();
+    let but: Vec<String> = steps.iter().filter(lasting).map(|step| step.id.to_string()).collect();
+    let gone = action::forget(cluster, dir.id(), &but).await;
+    gone.map(|_| ()).map_err(|error| Stop::failed(error.to_string()))
 }
 
 fn agree(dir: &RunDir, snapshot: Option<&Snapshot>) -> Result<(), Stop> {

@@ -9,3 +9,4 @@ mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 mod walk;
+mod workloads;

@@ -4,7 +4,7 @@
 use super::apply;
 use super::objects::{self, Kind, Target};
 use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome};
-use crate::connect::kubernetes::{Permission, names};
+use crate::connect::kubernetes::{Cluster, Permission, names};
 use crate::figures;
 use crate::runbook::{Gateway, Settings, settings};
 use async_trait::async_trait;
@@ -74,4 +74,21 @@ fn leaving(context: &Context) -> Vec<String> {
     let steps =
         context.runbook.steps.iter().filter(|step| leaves(&step.settings) && Some(&step.id) != gateway.as_ref());
     steps.map(|step| step.id.0.clone()).collect()
+}
+
+/// Removes for good what a run keeps in the namespace: former states, and pods and Jobs that are left of its steps. After this there is
+/// no way back. `but` names steps whose objects belong to the application. How many objects went.
+pub async fn forget(cluster: &Cluster, run: &str, but: &[String]) -> Result<u64, ActionError> {
+    let mut gone = 0;
+    for kind in [Kind::job(), Kind::pod(), Kind::secret()] {
+        for found in objects::list(cluster, &kind, &names::of_run(run)).await? {
+            let step = &found["metadata"]["labels"][names::STEP];
+            if but.iter().any(|but| *step == names::labels("", but)[names::STEP].as_str()) {
+                continue;
+            }
+            let target = Target::new(kind.clone(), cluster.namespace(), objects::name(&found));
+            gone += u64::from(target.delete(cluster, objects::uid(&found)).await?);
+        }
+    }
+    Ok(gone)
 }

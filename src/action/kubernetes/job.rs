@@ -197,7 +197,7 @@ impl Job {
     ) -> ActionError {
         use crate::connect::kubernetes::ClusterError;
         let Ok(cluster) = context.cluster() else { return ActionError::failed(state) };
-        let (what, place) = (format!("{target} to complete"), std::sync::Arc::new(cluster.place().clone()));
+        let (what, place) = (format!("{target} to complete"), cluster.place().clone().into());
         let error = match why {
             Some(reason) => {
                 ClusterError::Hopeless { what, place, reason: format!("{reason} ({state})"), story: String::new() }

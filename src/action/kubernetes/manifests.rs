@@ -25,7 +25,10 @@ pub(super) fn read(files: &[PathBuf], text: Option<&str>) -> Result<Vec<Value>, 
 /// The objects of one YAML text.
 pub(super) fn parse(text: &str, place: &str) -> Result<Vec<Value>, ActionError> {
     let unreadable = |error: String| ActionError::refused(format!("reading {place}: {error}"));
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| unreadable(error.to_string()))?;
+    // As the API server's own tools read it: `y`, `no` and `on` are texts.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let documents: Result<Vec<Value>, _> = serde_saphyr::from_multiple_with_options(text, options);
+    let documents = documents.map_err(|error| unreadable(error.to_string()))?;
     let mut objects = Vec::new();
     for document in documents.into_iter().filter(|document| !document.is_null()) {
         match document["items"].as_array().filter(|_| document["kind"] == "List") {

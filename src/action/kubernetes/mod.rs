@@ -32,6 +32,7 @@ mod workload;
 
 pub(super) use apply::Apply;
 pub(super) use cleanup::Cleanup;
+pub use cleanup::forget;
 pub(super) use forward::{Forwarded, health_permissions};
 pub(super) use guard::require_writers_gone;
 pub(super) use helm::Helm;

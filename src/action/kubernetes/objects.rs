@@ -117,6 +117,7 @@ impl Target {
         cluster: &Cluster,
         decide: impl Fn(&Value) -> Result<Option<Vec<Value>>, ActionError>,
     ) -> Result<Value, ActionError> {
+        let mut last = String::new();
         for _ in 0..TRIES {
             let found = self.get(cluster).await?;
             let Some(changes) = decide(&found)? else { return Ok(found) };
@@ -126,13 +127,15 @@ impl Target {
                     crash::point("action.amend.after");
                     return Ok(patched);
                 }
-                Err(error) if error.is_conflict() => tokio::time::sleep(BETWEEN).await,
+                Err(error) if error.is_conflict() => {
+                    last = error.to_string();
+                    tokio::time::sleep(BETWEEN).await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         Err(ActionError::failed(format!(
-            "changing {self} on {}: it was changed by others {TRIES} times while this was tried, or it refuses the change; look who writes it, then retry",
-            cluster.place()
+            "{last} ({TRIES} times; others change it all the time, or the server does not take the change); look who writes it, then retry"
         )))
     }
 
@@ -174,12 +177,12 @@ impl Target {
         }
     }
 
-    /// Deletes the object if it is still the one of that uid; what belongs to it goes too.
+    /// Deletes the object if it is still the one of that uid; it is gone when what belongs to it is.
     pub(super) async fn delete(&self, cluster: &Cluster, uid: &str) -> Result<bool, ClusterError> {
         let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let parameters = DeleteParams {
             preconditions: Some(only),
-            propagation_policy: Some(PropagationPolicy::Background),
+            propagation_policy: Some(PropagationPolicy::Foreground),
             ..DeleteParams::default()
         };
         let request = Request::new(self.kind.path(&self.namespace)).delete(&self.name, &parameters);
@@ -218,7 +221,7 @@ async fn send(
 ) -> Result<Value, ClusterError> {
     let request = request.map_err(|error| ClusterError::Broken {
         doing: doing.to_owned(),
-        place: std::sync::Arc::new(cluster.place().clone()),
+        place: cluster.place().clone().into(),
         reason: error.to_string(),
     })?;
     let client = cluster.client();

@@ -1,5 +1,5 @@
 //! Former states of what the run's steps change, in one Secret of the namespace (`cutover-<run>`, a key per step): they hold passwords and
-//! never come to this host. A state is written before its step changes anything and goes when the step is taken back; the Secret
+//! never come to this host. A state is written before its step changes an object and goes when the step is taken back; the Secret
 //! goes with the last one.
 
 use super::objects::{self, Kind, Target};

@@ -103,9 +103,7 @@ pub(super) async fn prepare(part: &impl Part, context: &Context) -> Result<Check
     }
     let former = part.read(&found)?;
     part.wanted(&former)?;
-    let before = Before { object: target.to_string(), uid: objects::uid(&found).to_owned(), sha256: hash(&former) };
-    states::keep(context, &Kept { former, owners: owners::of(&found) }).await?;
-    Checkpoint::of(&before)
+    Checkpoint::of(&Before { object: target.to_string(), uid: objects::uid(&found).to_owned(), sha256: hash(&former) })
 }
 
 pub(super) async fn apply(
@@ -117,16 +115,18 @@ pub(super) async fn apply(
     frozen::require_quiet(context).await?;
     let cluster = context.cluster()?;
     let target = part.target(cluster.namespace())?;
-    let kept: Kept = states::kept(context).await?.ok_or_else(|| lost(context, &before))?;
+    let kept = keep(part, context, &target, &before).await?;
     let wanted = part.wanted(&kept.former)?;
     let decide = |found: &Value| {
         require_same(context, &target, found, &before.uid)?;
         let now = part.read(found)?;
-        match () {
-            () if now == wanted => Ok(None),
-            () if now == kept.former => Ok(Some(part.operations(found, &now, &wanted))),
-            () => Err(edited(part, context, &target, "since this step began", &kept.former, &now)),
+        if now == wanted {
+            return Ok(None);
         }
+        if now == kept.former {
+            return Ok(Some(part.operations(found, &now, &wanted)));
+        }
+        Err(edited(part, context, &target, "since this step began", &kept.former, &now))
     };
     target.amend(cluster, decide).await?;
     owners::give_back(cluster, &target, &kept.owners).await?;
@@ -135,6 +135,27 @@ pub(super) async fn apply(
         left: failure::json(&Left { sha256: hash(&wanted) })?,
         ..Outcome::default()
     })
+}
+
+/// Keeps the former state before anything is changed. It is kept by the step and not when the checkpoint is taken: so nothing is left in
+/// the cluster of a step that never began.
+async fn keep(part: &impl Part, context: &Context, target: &Target, before: &Before) -> Result<Kept, ActionError> {
+    if let Some(kept) = states::kept(context).await? {
+        return Ok(kept);
+    }
+    let found = target.get(context.cluster()?).await?;
+    require_same(context, target, &found, &before.uid)?;
+    let former = part.read(&found)?;
+    if hash(&former) != before.sha256 {
+        return Err(ActionError::refused(format!(
+            "{target} was edited by somebody else since this step began: sha256 {} was expected, {} stands there; retry the step with what stands there now after a rollback to it",
+            before.sha256,
+            hash(&former)
+        )));
+    }
+    let kept = Kept { former, owners: owners::of(&found) };
+    states::keep(context, &kept).await?;
+    Ok(kept)
 }
 
 pub(super) async fn undo(
@@ -156,11 +177,13 @@ pub(super) async fn undo(
     let decide = |found: &Value| {
         require_same(context, &target, found, &before.uid)?;
         let now = part.read(found)?;
-        match () {
-            () if now == kept.former => Ok(None),
-            () if hash(&now) == left => Ok(Some(part.operations(found, &now, &kept.former))),
-            () => Err(edited(part, context, &target, "since the switch", &wanted, &now)),
+        if now == kept.former {
+            return Ok(None);
         }
+        if hash(&now) == left {
+            return Ok(Some(part.operations(found, &now, &kept.former)));
+        }
+        Err(edited(part, context, &target, "since the switch", &wanted, &now))
     };
     target.amend(cluster, decide).await?;
     owners::give_back(cluster, &target, &kept.owners).await?;

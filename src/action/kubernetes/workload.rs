@@ -287,12 +287,13 @@ fn not_rolled_out(found: &Value, wanted: i64) -> Option<String> {
             });
     }
     let [updated, ready, all] = ["updatedReplicas", "readyReplicas", "replicas"].map(count);
-    match () {
-        () if updated < wanted => Some(format!("{updated} of {wanted} pods are of the new template")),
-        () if all > updated => Some(format!("{} pods of the former template are left", all - updated)),
-        () if ready < wanted => Some(format!("{ready} of {wanted} pods are ready")),
-        () => None,
+    if updated < wanted {
+        return Some(format!("{updated} of {wanted} pods are of the new template"));
     }
+    if all > updated {
+        return Some(format!("{} pods of the former template are left", all - updated));
+    }
+    (ready < wanted).then(|| format!("{ready} of {wanted} pods are ready"))
 }
 
 #[cfg(test)]

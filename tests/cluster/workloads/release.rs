@@ -45,12 +45,17 @@ fn a_release_is_upgraded_and_rolled_back() {
     let first = rig.run(&step("sqlite3"));
     first.succeeded();
     assert_eq!(rig.object("configmap/small")["data"]["kind"], "sqlite3");
+    rig.rollback(&first.run).succeeded();
+    assert!(rig.stage.kubectl_may_fail(&["get", "configmap/small"]).is_err(), "there was none before");
+
+    let first = rig.run(&step("sqlite3"));
+    first.succeeded();
     let second = rig.run(&step("postgres"));
     second.succeeded();
     assert!(!second.said.contains("h1dden-word"));
     assert_eq!(rig.object("configmap/small")["data"]["kind"], "postgres");
     rig.rollback(&second.run).succeeded();
     assert_eq!(rig.object("configmap/small")["data"]["kind"], "sqlite3");
-    rig.rollback(&first.run).succeeded();
-    assert!(rig.stage.kubectl_may_fail(&["get", "configmap/small"]).is_err());
+    // Revision 3 is not what the first run left.
+    rig.rollback(&first.run).failed(&["changed by somebody else"]);
 }

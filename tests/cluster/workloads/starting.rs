@@ -2,7 +2,7 @@
 
 use super::Rig;
 
-const START: &str = "- {action: quiesce, with: {workloads: [deployment/app]}}\n- {action: start, with: {workloads: [deployment/app], timeout_seconds: 25}}\n";
+const START: &str = "- {action: quiesce, with: {workloads: [deployment/app]}}\n- {action: start, with: {workloads: [deployment/app], timeout_seconds: 45}}\n";
 
 #[test]
 fn an_application_comes_up_with_as_many_new_pods_as_before() {
@@ -36,7 +36,7 @@ fn stuck(patch: &str, mend: &str, words: &[&str]) {
     rig.application(1);
     rig.stage.kubectl(&["scale", "deployment/app", "--replicas=0"]);
     rig.stage.kubectl(&["patch", "deployment/app", "-p", patch]);
-    let start = "- {action: start, with: {workloads: [deployment/app], replicas: 1, timeout_seconds: 25}}\n";
+    let start = "- {action: start, with: {workloads: [deployment/app], replicas: 1, timeout_seconds: 45}}\n";
     let ran = rig.run(start);
     ran.failed(words).failed(&["deployment/app to be up"]);
     rig.stage.kubectl(&["patch", "deployment/app", "-p", mend]);

@@ -176,12 +176,13 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 fn step() -> impl Strategy<Value = Step> {
     let gate = prop_oneof![Just(Gate::None), Just(Gate::Confirm), text().prop_map(Gate::Typed)];
-    (settings(), prop_oneof![Just(String::new()), text()], gate).prop_map(|(settings, note, gate)| Step {
-        id: StepId::from("later"),
-        settings,
-        note,
-        gate,
-        downtime: None,
+    (settings(), prop_oneof![Just(String::new()), text()], gate).prop_map(|(settings, note, gate)| {
+        let gate = match (gate, &settings) {
+            // A person has to say that it is done.
+            (Gate::None, Settings::Manual(_)) => Gate::Confirm,
+            (gate, _) => gate,
+        };
+        Step { id: StepId::from("later"), settings, note, gate, downtime: None }
     })
 }
 

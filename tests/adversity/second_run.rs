@@ -28,7 +28,7 @@ fn a_target_that_another_run_has_half_loaded_is_refused_with_whose_it_is() {
     assert_eq!(compare::first_difference(&structure, &compare::structure(&place.url)), None);
     let preflight = place.desk.file(
         "look.yaml",
-        &format!("name: look\nsource: {{sqlite: {}}}\ntarget: {{url_from: DATABASE_URL}}\nsteps:\n- action: preflight\n- action: truncate\n", place.source),
+        &format!("name: look\nsource: {{sqlite: {}}}\ntarget: {{url_from: DATABASE_URL}}\nsteps:\n- action: preflight\n- action: snapshot\n- action: truncate\n- action: copy\n", place.source),
     );
     let (looked, _) = place.any(&["run", &preflight, "--headless", "--yes", "--output", "json"]);
     assert!(refusal(&looked).contains("app-20260301-030712"), "{}", looked.all());

@@ -1,16 +1,12 @@
 //! The client on a real API server: streams, logs, and waits that say what they wait for.
 
-use crate::stage::{Stage, components, image, signal, stage, start};
+use crate::stage::{Stage, components, image, signal, stage, stage_alone, start};
 use cutover::connect::kubernetes::{ClusterError, Patience, pods};
 use cutover::progress::{ProgressSink, Report};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, ListParams};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-/// Tests that stop the API server keep the others from it meanwhile.
-pub static WHOLE: Mutex<()> = Mutex::new(());
 
 #[test]
 fn the_cluster_has_a_ready_node() {
@@ -108,9 +104,8 @@ fn an_image_that_cannot_be_pulled_is_told_at_once() {
 
 #[test]
 fn a_wait_outlasts_an_api_server_that_is_away_for_thirty_seconds() {
-    let Some(stage) = stage() else { return };
+    let Some(stage) = stage_alone() else { return };
     let Some(components) = components() else { return };
-    let _alone = WHOLE.lock().unwrap_or_else(PoisonError::into_inner);
     let image = image("psql");
     // Ready only after the API server has come back.
     stage.apply(&format!(

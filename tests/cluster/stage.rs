@@ -9,6 +9,7 @@ use kube::config::Kubeconfig;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -21,6 +22,15 @@ pub struct Stage {
     pub context: String,
     pub namespace: String,
     pub directory: tempfile::TempDir,
+    /// Held while the cluster has to be whole, or by the one test that hurts it.
+    _peace: Peace,
+}
+
+static WHOLE: RwLock<()> = RwLock::new(());
+
+enum Peace {
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
 }
 
 /// The images that tests use; another cluster may know them by other names.
@@ -31,13 +41,22 @@ pub fn image(name: &str) -> String {
 
 /// A stage of its own, or none with a printed, counted reason.
 pub fn stage() -> Option<Stage> {
+    staged(|| Peace::Shared { _guard: WHOLE.read().unwrap_or_else(PoisonError::into_inner) })
+}
+
+/// A stage whose test hurts the cluster: no other test is on it meanwhile.
+pub fn stage_alone() -> Option<Stage> {
+    staged(|| Peace::Alone { _guard: WHOLE.write().unwrap_or_else(PoisonError::into_inner) })
+}
+
+fn staged(peace: impl FnOnce() -> Peace) -> Option<Stage> {
     let own = std::env::var_os("CUTOVER_CLUSTER_RUN").and_then(|_| std::env::var_os("KUBECONFIG"));
     let Some(kubeconfig) = std::env::var_os("CUTOVER_TEST_KUBECONFIG").or(own) else {
         let usual = "no cluster; `make test-cluster` brings one up".to_owned();
         skipped(&std::env::var("CUTOVER_CLUSTER_MISSING").unwrap_or(usual));
         return None;
     };
-    Some(Stage::new(Path::new(&kubeconfig)))
+    Some(Stage::new(Path::new(&kubeconfig), peace()))
 }
 
 /// The run of the cluster's own, where a test may stop components; none on another's cluster.
@@ -50,7 +69,7 @@ pub fn components() -> Option<PathBuf> {
 }
 
 impl Stage {
-    fn new(kubeconfig: &Path) -> Self {
+    fn new(kubeconfig: &Path, peace: Peace) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -64,7 +83,8 @@ impl Stage {
             serde_json::from_value(serde_json::json!({ "metadata": { "name": namespace } })).unwrap();
         let namespaces: Api<Namespace> = Api::all(cluster.client());
         runtime.block_on(namespaces.create(&PostParams::default(), &wanted)).unwrap();
-        let stage = Self { runtime, cluster, kubeconfig: kubeconfig.to_owned(), context, namespace, directory };
+        let stage =
+            Self { runtime, cluster, kubeconfig: kubeconfig.to_owned(), context, namespace, directory, _peace: peace };
         stage.soon(60, "the service account", || {
             stage.kubectl_may_fail(&["get", "serviceaccount", "default", "-o", "name"]).is_ok()
         });
@@ -93,7 +113,8 @@ impl Stage {
         use std::io::Write as _;
         let mut child =
             self.command().args(["apply", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(yaml.as_bytes()).unwrap();
+        // With the mark, what begins with a brace is YAML, too.
+        child.stdin.take().unwrap().write_all(format!("---\n{yaml}").as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "kubectl apply of:\n{yaml}");
     }
 

@@ -30,8 +30,12 @@ command -v apt-get >/dev/null || skip "the test cluster is made of Debian's pack
 # Compiled first: in there nothing reaches the network.
 ${CARGO:-cargo} test --locked --no-run --test cluster
 prepare >&2 || skip "the test cluster could not be built" "$@"
+# Its own: in there processes have other numbers, and what is swept by number must not be another's.
+TMPDIR=$(mktemp -d)
+export TMPDIR
 code=0
 CARGO_NET_OFFLINE=true CUTOVER_CLUSTER_LOGS=$logs "$kubernetes/run.sh" node \
   "${CARGO:-cargo}" test --locked --no-fail-fast --test cluster -- "$@" || code=$?
+rm -rf "$TMPDIR"
 if [ "$code" = 0 ]; then rm -rf "$logs"; else echo "the cluster's logs: $logs" >&2; fi
 exit "$code"

@@ -118,7 +118,7 @@ fn wait_until(what: &str, reached: impl Fn() -> bool) {
 
 /// Begins the run, up to the gate before `truncate`.
 fn to_the_gate(terminal: &mut Terminal) {
-    terminal.wait_for("○ ready");
+    terminal.wait_for("enter start");
     terminal.keys("\r");
     terminal.wait_for("Start this run?");
     terminal.keys("\t\r");

@@ -100,7 +100,9 @@ fn a_panic_gives_the_terminal_back_before_it_is_told() {
     std::fs::write(terminal.state().join("panic"), "").unwrap();
     terminal.ended();
     terminal.is_restored();
-    assert!(terminal.shown().contains("asked to panic"), "{}", terminal.shown());
+    let everything = terminal.everything();
+    let given_back = everything.rfind("\u{1b}[?1049l").expect("the alternate screen is left");
+    assert!(everything[given_back..].contains("asked to panic"), "{everything}");
 }
 
 #[test]
@@ -144,6 +146,7 @@ fn without_job_control_ctrl_z_harms_nothing() {
     let mut terminal = pty::start(80, 24, &[]);
     terminal.wait_for("ready");
     terminal.keys("\u{1a}");
+    terminal.wait_for_times("\u{1b}[?1049h", 2);
     terminal.keys("?");
     terminal.wait_for("everywhere");
 }

@@ -24,7 +24,10 @@ impl Action for Snapshot {
                 "compares length and SHA-256 on both ends; where the workload is down, a pod of this run mounts its claim".to_owned()
             }))
             .collect(),
-            way_back: "Removes the copy.".to_owned(),
+            way_back: match context.runbook.source.pod {
+                None => "Removes the copy.".to_owned(),
+                Some(_) => "The copy stays until the run is forgotten.".to_owned(),
+            },
             reversible: true,
             changes: true,
         }
@@ -58,9 +61,15 @@ impl Action for Snapshot {
         _checkpoint: &Checkpoint,
         _left: Option<&Value>,
     ) -> Result<Outcome, ActionError> {
-        let removed = frozen::remove(&frozen::snapshot_path(context))?;
         source::remove_reader(context).await?;
-        let summary = if removed { "removed the copy" } else { "the copy was gone already" };
+        // The source may have gone with its pod: then this copy is all that is left of it, and the undo of `quiesce` needs it.
+        let summary = if context.runbook.source.pod.is_some() {
+            "the copy stays in the run's directory until the run is forgotten: the source may have gone with its pod"
+        } else if frozen::remove(&frozen::snapshot_path(context))? {
+            "removed the copy"
+        } else {
+            "the copy was gone already"
+        };
         Ok(Outcome { summary: summary.to_owned(), ..Outcome::default() })
     }
 }

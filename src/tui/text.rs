@@ -113,6 +113,7 @@ fn wrap_line(line: &str, columns: usize) -> Vec<String> {
 fn break_word(word: &str, columns: usize, mut current: String, lines: &mut Vec<String>) -> String {
     let mut used = width(&current);
     for piece in pieces(word) {
+        let piece = if piece.width() > columns { "…" } else { piece };
         if used + piece.width() > columns && used > 0 {
             lines.push(std::mem::take(&mut current));
             used = 0;

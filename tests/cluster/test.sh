@@ -32,6 +32,7 @@ ${CARGO:-cargo} test --locked --no-run --test cluster
 prepare >&2 || skip "the test cluster could not be built" "$@"
 # Its own: in there processes have other numbers, and what is swept by number must not be another's.
 TMPDIR=$(mktemp -d)
+chmod 1777 "$TMPDIR"
 export TMPDIR
 code=0
 CARGO_NET_OFFLINE=true CUTOVER_CLUSTER_LOGS=$logs "$kubernetes/run.sh" node \

@@ -135,6 +135,15 @@ impl Terminal {
         }
     }
 
+    /// Waits until the terminal was sent `sequence` so many times.
+    pub fn wait_for_times(&mut self, sequence: &str, times: usize) {
+        let begun = Instant::now();
+        while self.everything().matches(sequence).count() < times {
+            assert!(self.pump(Duration::from_millis(20)), "ended before {sequence:?} came {times} times");
+            assert!(begun.elapsed() < PATIENCE, "waited for {sequence:?} to come {times} times:\n{}", self.shown());
+        }
+    }
+
     /// Waits for the child's end.
     pub fn ended(&mut self) -> ExitStatus {
         let begun = Instant::now();

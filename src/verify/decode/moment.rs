@@ -182,9 +182,9 @@ fn real(number: f64, unit: Option<IntervalUnit>) -> Result<Moment, Misfit> {
     Ok(since_1970(micros.round_ties_even() as i128, IntervalUnit::Us))
 }
 
-/// Rounds half away from zero to the fractional digits of the type's modifier.
+/// Rounds half away from zero to the fractional digits of the type's modifier; what lies at the end of the range stays within it.
 pub(super) fn rounded(micros: i64, digits: Option<u8>) -> i64 {
     let unit = 10_i64.pow(6 - u32::from(digits.unwrap_or(6).min(6)));
     let half = if micros < 0 { -(unit / 2) } else { unit / 2 };
-    (micros + half) / unit * unit
+    micros.saturating_add(half) / unit * unit
 }

@@ -73,8 +73,11 @@ pub fn json(data: &[u8]) {
     hold(&kinds, &Rules::default(), data);
 }
 
+/// Takes any bytes.
+pub type Parser = fn(&[u8]);
+
 /// All of them, by the name of the fuzz target.
-pub const PARSERS: [(&str, fn(&[u8])); 4] =
+pub const PARSERS: [(&str, Parser); 4] =
     [("moments", moments), ("intervals", intervals), ("numerics", numerics), ("json", json)];
 
 /// The bytes as every storage class that they can be.

@@ -1,8 +1,8 @@
 //! A run on more than one terminal: through a socket in the run's directory, which only its owner can open, others watch what one
 //! drives, and answer for it when it is gone.
 //!
-//! The process that drives a run keeps a [`Door`] open. Whoever comes in ([`connect`]) holds the same [`Handle`] as a terminal of the
-//! driving process would: it gets snapshots, and its commands are obeyed for as long as it is at the helm ([`Helm`]). There
+//! The process that drives a run keeps a [`Door`] open. Whoever comes in ([`connect`]) holds the same [`Handle`](super::Handle) as a terminal of the
+//! driving process would: it gets snapshots, and its commands are obeyed for as long as it is at the helm ([`Helm`](super::snapshot::Helm)). There
 //! is one helm. It stays with the driving process's own terminal where it has one; otherwise it is given to the first who asks, and is
 //! free again when that one goes.
 

@@ -1,7 +1,7 @@
 //! The copy in chunks: several connections, each transaction with its entry in the ledger, so that it can be paused, stopped or killed
 //! between any two and goes on from there.
 //!
-//! The order of things: [`begin`] records what stands around the tables; it goes, one transaction each; [`tables`] hands out chunks,
+//! The order of things: [`mod@begin`] records what stands around the tables; it goes, one transaction each; [`tables`] hands out chunks,
 //! the largest table first; indexes are built, foreign keys checked, triggers enabled, in parallel where they do not meet; the last
 //! transaction writes the same entry that an atomic copy leaves, and strikes all others.
 

@@ -119,7 +119,16 @@ fn wait_until(what: &str, reached: impl Fn() -> bool) {
 /// Begins the run, up to the gate before `truncate`.
 fn to_the_gate(terminal: &mut Terminal) {
     terminal.wait_for("enter start");
-    terminal.keys("\r");
+    // A terminal that has only just come in watches for a moment, and opens the step instead.
+    for _ in 0..20 {
+        terminal.keys("\r");
+        terminal.wait_until("a dialog", |shown| shown.contains("Start this run?") || shown.contains("esc closes"));
+        if terminal.shown().contains("Start this run?") {
+            break;
+        }
+        terminal.keys("\u{1b}");
+        terminal.wait_for_not("esc closes");
+    }
     terminal.wait_for("Start this run?");
     terminal.keys("\t\r");
     terminal.wait_for("▲ truncate");

@@ -182,7 +182,7 @@ fn a_second_terminal_watches_and_takes_the_run_over_when_the_first_is_gone() {
 }
 
 #[test]
-#[ignore = "open: the terminal of a run that begins detached does not always get the helm"]
+#[ignore = "open: the terminal of a detached run gets the helm late, and the process outlives the end of its run"]
 fn a_detached_run_outlives_its_terminal_and_answers_to_one_at_a_time() {
     let desk = Desk::new();
     let mut words = desk.run_words();

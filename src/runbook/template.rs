@@ -116,7 +116,7 @@ pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
-        let opens = character == '{' && matches!(characters.peek(), Some('{' | '%'));
+        let opens = character == '{' && matches!(characters.peek().copied(), Some('{' | '%' | COMMENT));
         if opens || character == COMMENT {
             escaped.push_str(&format!("{{{{ '{character}' }}}}"));
         } else {
@@ -180,6 +180,7 @@ mod tests {
             "{{ x }}",
             "{% raw %}",
             "{{{",
+            "{{{\u{1}",
             "a {{ '{' }} b",
             "{#{{",
             "\u{1}( {{ \u{1})",

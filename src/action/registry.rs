@@ -46,8 +46,8 @@ impl Actions for Registry {
 /// A file of this host, or what a cluster holds.
 fn switch_config(with: SwitchConfig) -> Arc<dyn Action> {
     match with.env {
-        Some(env) => Arc::new(kubernetes::SwitchEnv(env)),
-        None if with.file.is_none() => Arc::new(kubernetes::SwitchObject(with)),
+        Some(env) => Arc::new(kubernetes::Switch(kubernetes::SwitchEnv(env))),
+        None if with.file.is_none() => Arc::new(kubernetes::Switch(kubernetes::SwitchObject(with))),
         None => Arc::new(super::switch_config::SwitchConfig(with)),
     }
 }

@@ -42,5 +42,6 @@ pub(super) use resume_sync::ResumeSync;
 pub(super) use same::compare;
 pub(super) use scale::Scale;
 pub(super) use start::Start;
+pub(super) use switch::Switch;
 pub(super) use switch_env::SwitchEnv;
 pub(super) use switch_object::SwitchObject;

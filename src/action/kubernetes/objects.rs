@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// A kind of object and where the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(in crate::action) struct Kind {
     pub group: String,
     pub version: String,
     pub plural: String,
@@ -23,7 +23,7 @@ pub(super) struct Kind {
 
 /// One object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(in crate::action) struct Target {
     pub kind: Kind,
     pub namespace: String,
     pub name: String,

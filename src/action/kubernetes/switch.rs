@@ -5,17 +5,26 @@ use super::objects::{self, Target};
 use super::{guard, owners, rivals, states};
 use crate::action::config_file;
 use crate::action::failure::{bad, passed, unknown};
-use crate::action::{ActionError, Checkpoint, Context, Outcome, failure, frozen};
+use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, frozen, late_writes};
 use crate::connect::kubernetes::Permission;
 use crate::evidence::Finding;
 use crate::runbook::Settings;
 use crate::runbook::settings::Sync;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::path::Path;
+
+/// The action, whatever the part is.
+pub(in crate::action) struct Switch<P>(pub P);
 
 /// A part of an object that a step switches.
-pub(super) trait Part: Send + std::marker::Sync {
+pub(in crate::action) trait Part: Send + std::marker::Sync {
+    /// What the step does, in a sentence.
+    fn does(&self) -> String;
+    /// Each thing that it sets or takes out.
+    fn effects(&self) -> Vec<String>;
     /// The object, in `namespace`.
     fn target(&self, namespace: &str) -> Result<Target, ActionError>;
     /// The part as it stands.
@@ -50,19 +59,116 @@ struct Left {
     sha256: String,
 }
 
-pub(super) fn permissions(part: &impl Part, context: &Context) -> Vec<Permission> {
-    let mut wanted = states::permissions(context);
-    let target = context.cluster().and_then(|cluster| part.target(cluster.namespace()));
-    wanted.extend(target.map(|target| target.may(&["get", "patch"])).unwrap_or_default());
-    wanted.extend(guard::permissions(context));
-    wanted
-}
+#[async_trait]
+impl<P: Part> Action for Switch<P> {
+    fn describe(&self, _context: &Context) -> Description {
+        Description {
+            does: self.0.does(),
+            effects: self.0.effects(),
+            way_back: "Puts the former state back and the fields to those who owned them, unless somebody changed it since. What the application wrote to PostgreSQL by then stays there.".to_owned(),
+            reversible: true,
+            changes: true,
+        }
+    }
 
-pub(super) async fn check(part: &impl Part, context: &Context) -> Vec<Finding> {
-    let name = context.step.id.0.clone();
-    match rehearse(part, context).await {
-        Ok(findings) => findings,
-        Err(error) => vec![bad(name, error.message, "correct the names or keys in the runbook")],
+    async fn check(&self, context: &Context) -> Vec<Finding> {
+        let name = context.step.id.0.clone();
+        match rehearse(&self.0, context).await {
+            Ok(findings) => findings,
+            Err(error) => vec![bad(name, error.message, "correct the names or keys in the runbook")],
+        }
+    }
+
+    fn permissions(&self, context: &Context) -> Vec<Permission> {
+        let mut wanted = states::permissions(context);
+        let target = context.cluster().and_then(|cluster| self.0.target(cluster.namespace()));
+        wanted.extend(target.map(|target| target.may(&["get", "patch"])).unwrap_or_default());
+        wanted.extend(guard::permissions(context));
+        wanted
+    }
+
+    async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
+        let cluster = context.cluster()?;
+        let target = self.0.target(cluster.namespace())?;
+        let found = target.get(cluster).await?;
+        if let Some((detail, remedy)) = self.0.refusal(&target, &found) {
+            return Err(ActionError::refused(format!("{detail}; {remedy}")));
+        }
+        let former = self.0.read(&found)?;
+        self.0.wanted(&former)?;
+        Checkpoint::of(&Before {
+            object: target.to_string(),
+            uid: objects::uid(&found).to_owned(),
+            sha256: hash(&former),
+        })
+    }
+
+    async fn apply(&self, context: &Context, checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
+        let before: Before = checkpoint.read()?;
+        frozen::require_quiet(context).await?;
+        let cluster = context.cluster()?;
+        let target = self.0.target(cluster.namespace())?;
+        let kept = keep(&self.0, context, &target, &before).await?;
+        let wanted = self.0.wanted(&kept.former)?;
+        let decide = |found: &Value| {
+            require_same(context, &target, found, &before.uid)?;
+            let now = self.0.read(found)?;
+            if now == wanted {
+                return Ok(None);
+            }
+            if now == kept.former {
+                return Ok(Some(self.0.operations(found, &now, &wanted)));
+            }
+            Err(edited(&self.0, context, &target, "since this step began", &kept.former, &now))
+        };
+        target.amend(cluster, decide).await?;
+        owners::give_back(cluster, &target, &kept.owners).await?;
+        Ok(Outcome {
+            summary: format!("{target} is switched"),
+            left: failure::json(&Left { sha256: hash(&wanted) })?,
+            ..Outcome::default()
+        })
+    }
+
+    async fn undo(
+        &self,
+        context: &Context,
+        checkpoint: &Checkpoint,
+        left: Option<&Value>,
+    ) -> Result<Outcome, ActionError> {
+        let before: Before = checkpoint.read()?;
+        let cluster = context.cluster()?;
+        let target = self.0.target(cluster.namespace())?;
+        let Some(kept): Option<Kept> = states::kept(context).await? else {
+            // Taken back before a crash: the state goes last.
+            let stands = hash(&self.0.read(&target.get(cluster).await?)?) == before.sha256;
+            return if stands { Ok(as_it_stood(&target)) } else { Err(lost(context, &before)) };
+        };
+        let wanted = self.0.wanted(&kept.former)?;
+        let left = left.map(failure::read::<Left>).transpose()?.map_or_else(|| hash(&wanted), |left| left.sha256);
+        let decide = |found: &Value| {
+            require_same(context, &target, found, &before.uid)?;
+            let now = self.0.read(found)?;
+            if now == kept.former {
+                return Ok(None);
+            }
+            if hash(&now) == left {
+                return Ok(Some(self.0.operations(found, &now, &kept.former)));
+            }
+            Err(edited(&self.0, context, &target, "since the switch", &wanted, &now))
+        };
+        target.amend(cluster, decide).await?;
+        owners::give_back(cluster, &target, &kept.owners).await?;
+        states::drop(context).await?;
+        Ok(as_it_stood(&target))
+    }
+
+    async fn late_writes(&self, context: &Context) -> Result<u64, ActionError> {
+        late_writes::count(context).await
+    }
+
+    async fn export_writes(&self, context: &Context, file: &Path) -> Result<u64, ActionError> {
+        late_writes::export(context, file).await
     }
 }
 
@@ -94,49 +200,6 @@ async fn rehearse(part: &impl Part, context: &Context) -> Result<Vec<Finding>, A
     Ok(findings)
 }
 
-pub(super) async fn prepare(part: &impl Part, context: &Context) -> Result<Checkpoint, ActionError> {
-    let cluster = context.cluster()?;
-    let target = part.target(cluster.namespace())?;
-    let found = target.get(cluster).await?;
-    if let Some((detail, remedy)) = part.refusal(&target, &found) {
-        return Err(ActionError::refused(format!("{detail}; {remedy}")));
-    }
-    let former = part.read(&found)?;
-    part.wanted(&former)?;
-    Checkpoint::of(&Before { object: target.to_string(), uid: objects::uid(&found).to_owned(), sha256: hash(&former) })
-}
-
-pub(super) async fn apply(
-    part: &impl Part,
-    context: &Context,
-    checkpoint: &Checkpoint,
-) -> Result<Outcome, ActionError> {
-    let before: Before = checkpoint.read()?;
-    frozen::require_quiet(context).await?;
-    let cluster = context.cluster()?;
-    let target = part.target(cluster.namespace())?;
-    let kept = keep(part, context, &target, &before).await?;
-    let wanted = part.wanted(&kept.former)?;
-    let decide = |found: &Value| {
-        require_same(context, &target, found, &before.uid)?;
-        let now = part.read(found)?;
-        if now == wanted {
-            return Ok(None);
-        }
-        if now == kept.former {
-            return Ok(Some(part.operations(found, &now, &wanted)));
-        }
-        Err(edited(part, context, &target, "since this step began", &kept.former, &now))
-    };
-    target.amend(cluster, decide).await?;
-    owners::give_back(cluster, &target, &kept.owners).await?;
-    Ok(Outcome {
-        summary: format!("{target} is switched"),
-        left: failure::json(&Left { sha256: hash(&wanted) })?,
-        ..Outcome::default()
-    })
-}
-
 /// Keeps the former state before anything is changed. It is kept by the step and not when the checkpoint is taken: so nothing is left in
 /// the cluster of a step that never began.
 async fn keep(part: &impl Part, context: &Context, target: &Target, before: &Before) -> Result<Kept, ActionError> {
@@ -156,39 +219,6 @@ async fn keep(part: &impl Part, context: &Context, target: &Target, before: &Bef
     let kept = Kept { former, owners: owners::of(&found) };
     states::keep(context, &kept).await?;
     Ok(kept)
-}
-
-pub(super) async fn undo(
-    part: &impl Part,
-    context: &Context,
-    checkpoint: &Checkpoint,
-    left: Option<&Value>,
-) -> Result<Outcome, ActionError> {
-    let before: Before = checkpoint.read()?;
-    let cluster = context.cluster()?;
-    let target = part.target(cluster.namespace())?;
-    let Some(kept): Option<Kept> = states::kept(context).await? else {
-        // Taken back before a crash: the state goes last.
-        let stands = hash(&part.read(&target.get(cluster).await?)?) == before.sha256;
-        return if stands { Ok(as_it_stood(&target)) } else { Err(lost(context, &before)) };
-    };
-    let wanted = part.wanted(&kept.former)?;
-    let left = left.map(failure::read::<Left>).transpose()?.map_or_else(|| hash(&wanted), |left| left.sha256);
-    let decide = |found: &Value| {
-        require_same(context, &target, found, &before.uid)?;
-        let now = part.read(found)?;
-        if now == kept.former {
-            return Ok(None);
-        }
-        if hash(&now) == left {
-            return Ok(Some(part.operations(found, &now, &kept.former)));
-        }
-        Err(edited(part, context, &target, "since the switch", &wanted, &now))
-    };
-    target.amend(cluster, decide).await?;
-    owners::give_back(cluster, &target, &kept.owners).await?;
-    states::drop(context).await?;
-    Ok(as_it_stood(&target))
 }
 
 fn as_it_stood(target: &Target) -> Outcome {

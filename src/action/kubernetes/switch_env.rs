@@ -2,67 +2,14 @@
 
 use super::objects::Target;
 use super::rivals;
-use super::switch::{self, Part};
+use super::switch::Part;
 use super::workload::Workload;
-use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, late_writes};
-use crate::connect::kubernetes::Permission;
-use crate::evidence::Finding;
+use crate::action::ActionError;
 use crate::runbook::settings::{ValueFrom, WorkloadEnv};
-use async_trait::async_trait;
 use serde_json::{Value, json};
-use std::path::Path;
 
-/// The action.
+/// The part: one container's variables.
 pub(in crate::action) struct SwitchEnv(pub WorkloadEnv);
-
-#[async_trait]
-impl Action for SwitchEnv {
-    fn describe(&self, _context: &Context) -> Description {
-        let set = self.0.set.iter().map(|(name, value)| format!("{name} = {value}"));
-        let from = self.0.from.iter().map(|(name, from)| format!("{name} from {}", origin(from)));
-        let unset = self.0.unset.iter().map(|name| format!("{name} taken out"));
-        Description {
-            does: format!("Changes variables of {}.", self.0.workload),
-            effects: set.chain(from).chain(unset).collect(),
-            way_back: "Puts the former variables back and the fields to those who owned them, unless somebody changed them since. What the application wrote to PostgreSQL by then stays there.".to_owned(),
-            reversible: true,
-            changes: true,
-        }
-    }
-
-    async fn check(&self, context: &Context) -> Vec<Finding> {
-        switch::check(self, context).await
-    }
-
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
-        switch::permissions(self, context)
-    }
-
-    async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
-        switch::prepare(self, context).await
-    }
-
-    async fn apply(&self, context: &Context, checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
-        switch::apply(self, context, checkpoint).await
-    }
-
-    async fn undo(
-        &self,
-        context: &Context,
-        checkpoint: &Checkpoint,
-        left: Option<&Value>,
-    ) -> Result<Outcome, ActionError> {
-        switch::undo(self, context, checkpoint, left).await
-    }
-
-    async fn late_writes(&self, context: &Context) -> Result<u64, ActionError> {
-        late_writes::count(context).await
-    }
-
-    async fn export_writes(&self, context: &Context, file: &Path) -> Result<u64, ActionError> {
-        late_writes::export(context, file).await
-    }
-}
 
 impl SwitchEnv {
     /// The container's place in the pod template.
@@ -87,6 +34,17 @@ impl SwitchEnv {
 
 /// A part is the container's whole list; null where it has none.
 impl Part for SwitchEnv {
+    fn does(&self) -> String {
+        format!("Changes variables of {}.", self.0.workload)
+    }
+
+    fn effects(&self) -> Vec<String> {
+        let set = self.0.set.iter().map(|(name, value)| format!("{name} = {value}"));
+        let from = self.0.from.iter().map(|(name, from)| format!("{name} from {}", origin(from)));
+        let unset = self.0.unset.iter().map(|name| format!("{name} taken out"));
+        set.chain(from).chain(unset).collect()
+    }
+
     fn target(&self, namespace: &str) -> Result<Target, ActionError> {
         Ok(Workload::new(&self.0.workload, namespace)?.target)
     }

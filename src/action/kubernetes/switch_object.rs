@@ -2,67 +2,16 @@
 
 use super::objects::{self, Kind, Target};
 use super::rivals;
-use super::switch::{self, Part};
+use super::switch::Part;
+use crate::action::ActionError;
 use crate::action::config_file::Change;
-use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, late_writes};
-use crate::connect::kubernetes::Permission;
-use crate::evidence::Finding;
 use crate::runbook::settings;
-use async_trait::async_trait;
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use std::path::Path;
 
-/// The action.
+/// The part: keys of one object.
 pub(in crate::action) struct SwitchObject(pub settings::SwitchConfig);
-
-#[async_trait]
-impl Action for SwitchObject {
-    fn describe(&self, _context: &Context) -> Description {
-        let key = self.0.key.as_ref().map(|key| format!("{key} in ")).unwrap_or_default();
-        Description {
-            does: format!("Edits {key}{}, leaving everything else as it is.", self.label()),
-            effects: self.0.effects(),
-            way_back: "Puts the former bytes back and the fields to those who owned them, unless somebody edited it since. What the application wrote to PostgreSQL by then stays there.".to_owned(),
-            reversible: true,
-            changes: true,
-        }
-    }
-
-    async fn check(&self, context: &Context) -> Vec<Finding> {
-        switch::check(self, context).await
-    }
-
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
-        switch::permissions(self, context)
-    }
-
-    async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
-        switch::prepare(self, context).await
-    }
-
-    async fn apply(&self, context: &Context, checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {
-        switch::apply(self, context, checkpoint).await
-    }
-
-    async fn undo(
-        &self,
-        context: &Context,
-        checkpoint: &Checkpoint,
-        left: Option<&Value>,
-    ) -> Result<Outcome, ActionError> {
-        switch::undo(self, context, checkpoint, left).await
-    }
-
-    async fn late_writes(&self, context: &Context) -> Result<u64, ActionError> {
-        late_writes::count(context).await
-    }
-
-    async fn export_writes(&self, context: &Context, file: &Path) -> Result<u64, ActionError> {
-        late_writes::export(context, file).await
-    }
-}
 
 impl SwitchObject {
     fn is_secret(&self) -> bool {
@@ -109,6 +58,15 @@ impl SwitchObject {
 
 /// A part is a map of keys to values; null where a key is not there.
 impl Part for SwitchObject {
+    fn does(&self) -> String {
+        let key = self.0.key.as_ref().map(|key| format!("{key} in ")).unwrap_or_default();
+        format!("Edits {key}{}, leaving everything else as it is.", self.label())
+    }
+
+    fn effects(&self) -> Vec<String> {
+        self.0.effects()
+    }
+
     fn target(&self, namespace: &str) -> Result<Target, ActionError> {
         Ok(match (&self.0.configmap, &self.0.secret_name) {
             (Some(name), _) => Target::new(Kind::config_map(), namespace, name),

@@ -291,8 +291,9 @@ impl Screen {
     }
 
     /// Gives the terminal to the shell and stops the whole job, as the shell expects; comes back with `fg`.
+    ///
+    /// The stream of keys stays: nothing reads while nobody waits for a key, and one that is made anew may lose the first.
     async fn suspend(&mut self) -> Result<(), TuiError> {
-        self.events = None;
         super::restore_terminal();
         if kill(Pid::from_raw(0), Signal::SIGTSTP).is_ok() {
             // The stop may arrive a little later; without job control it never does, and the screen comes back at once.
@@ -326,6 +327,7 @@ impl Screen {
             _ = self.signals.terminate.recv() => Ok(()),
             _ = self.signals.hang_up.recv() => Ok(()),
         };
+        self.events = Some(EventStream::new());
         self.take_again()?;
         self.app.tell(&match ended {
             Ok(()) => "psql has ended".to_owned(),
@@ -337,7 +339,6 @@ impl Screen {
     /// Takes the terminal again after somebody else had it.
     fn take_again(&mut self) -> Result<(), TuiError> {
         self.guard.again().map_err(|error| TuiError::Io("taking the terminal", error))?;
-        self.events = Some(EventStream::new());
         self.clear()
     }
 }

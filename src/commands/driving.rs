@@ -133,7 +133,7 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         on_screen(&handle, &dir, first, manner, preferences).await?
     } else if manner.detached {
         let by_hand = manner.begun_by_hand && first == Command::Start && handle.snapshot().state == RunState::Ready;
-        in_background(&handle, (!by_hand).then_some(first)).await
+        in_background(&handle, (!by_hand).then_some(first), door.as_ref()).await
     } else {
         headless::drive(&handle, first, &mut voice).await
     };
@@ -208,29 +208,54 @@ async fn on_screen(
     Ok((handle.snapshot(), ending))
 }
 
-/// Drives a run for the terminals that attach to it. A signal stops it at the next safe place.
-async fn in_background(handle: &Handle, first: Option<Command>) -> (Arc<Snapshot>, Ending) {
+/// Drives a run for the terminals that attach to it. A signal stops it at the next safe place; a run that has ended goes on only for
+/// as long as somebody is there who could still roll it back.
+async fn in_background(handle: &Handle, first: Option<Command>, door: Option<&Door>) -> (Arc<Snapshot>, Ending) {
     if let Some(first) = first {
         handle.send(first);
     }
     let mut signals = Signals::listen();
+    let left = left_at_its_end(handle.clone(), door);
+    tokio::pin!(left);
+    let mut asked = false;
     loop {
         tokio::select! {
             _ = signals.next() => handle.send(Command::Quit),
+            () = &mut left, if !asked => {
+                asked = true;
+                handle.send(Command::Quit);
+            }
             ending = handle.finished() => return (handle.snapshot(), ending),
         }
     }
 }
 
+/// Waits until the run has ended and no terminal answers for it.
+async fn left_at_its_end(handle: Handle, door: Option<&Door>) {
+    let mut snapshots = handle.snapshots();
+    // A driver that is gone has ended, too.
+    while snapshots.wait_for(|snapshot| is_over(snapshot)).await.is_ok() {
+        if let Some(door) = door {
+            door.helm_is_free().await;
+        }
+        if is_over(&snapshots.borrow_and_update()) {
+            return;
+        }
+    }
+}
+
+fn is_over(snapshot: &Snapshot) -> bool {
+    matches!(snapshot.state, RunState::Done | RunState::RolledBack)
+}
+
 /// The end card names the report: it is there as soon as the run has ended, not only when the screen has been left.
 async fn report_at_the_end(handle: Handle, dir: RunDir) {
     let mut snapshots = handle.snapshots();
-    let ended = |snapshot: &Arc<Snapshot>| matches!(snapshot.state, RunState::Done | RunState::RolledBack);
-    while let Ok(last) = snapshots.wait_for(ended).await.map(|last| last.clone()) {
+    while let Ok(last) = snapshots.wait_for(|snapshot| is_over(snapshot)).await.map(|last| last.clone()) {
         let dir = dir.clone();
         // Where this copy cannot be written, the one made when the screen is left may be.
         let _ = tokio::task::spawn_blocking(move || write_report(&dir, &last)).await;
-        if snapshots.wait_for(|snapshot| !ended(snapshot)).await.is_err() {
+        if snapshots.wait_for(|snapshot| !is_over(snapshot)).await.is_err() {
             return;
         }
     }

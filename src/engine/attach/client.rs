@@ -42,8 +42,8 @@ pub enum AttachError {
     },
 }
 
-/// Comes in to a run that is being driven. `who` is what other terminals read of this one; with `helm` it asks at once to answer the
-/// run's questions, which is granted when nobody does.
+/// Comes in to a run that is being driven. `who` is what other terminals read of this one; with `helm` it answers the run's questions
+/// from its first snapshot on, unless somebody else does.
 ///
 /// # Errors
 /// When nobody drives the run, or its process cannot be understood.
@@ -56,7 +56,7 @@ pub async fn connect(dir: &RunDir, who: &str, helm: bool) -> Result<Handle, Atta
         _ => failed(error),
     })?;
     let (mut reader, mut writer) = stream.into_split();
-    send(&mut writer, &Asked::Hello(who.to_owned())).await.map_err(failed)?;
+    send(&mut writer, &Asked::Hello { who: who.to_owned(), helm }).await.map_err(failed)?;
     match receive(&mut reader).await.map_err(failed)? {
         Some(Told::Hello { protocol: PROTOCOL, .. }) => {}
         Some(Told::Hello { version, .. }) => return Err(AttachError::OtherVersion { run, version }),
@@ -71,9 +71,6 @@ pub async fn connect(dir: &RunDir, who: &str, helm: bool) -> Result<Handle, Atta
     let (ended, ending) = watch::channel(None);
     let (wishes, wished) = mpsc::unbounded_channel();
     let handle = Handle { snapshots: watching, wishes, recorded: broadcast::channel(1).0, ended: ending };
-    if helm {
-        handle.take_helm();
-    }
     tokio::spawn(pass_on(wished, writer));
     tokio::spawn(follow(reader, last, snapshots, ended, dir.clone()));
     Ok(handle)

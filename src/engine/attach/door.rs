@@ -14,12 +14,17 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 /// How long those who watch may take to read the end.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// The shortest time between two snapshots for one watcher.
 const PACE: Duration = Duration::from_millis(33);
+
+/// How long a guest who came for the helm still gets it when it becomes free: the end of a line that was lost is noticed a moment
+/// after its operator has come back on another.
+const COMES_BACK: Duration = Duration::from_secs(5);
 
 /// Who has the helm when the door opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +38,7 @@ pub enum Keeper {
 /// The open socket; closed and removed when dropped.
 pub struct Door {
     path: PathBuf,
+    helm: AtHelm,
     listening: Option<JoinHandle<()>>,
 }
 
@@ -57,8 +63,14 @@ impl Door {
             Keeper::Here(who) => watch::Sender::new(Some((SELF, who))),
             Keeper::Nobody => watch::Sender::new(None),
         };
-        let listening = tokio::spawn(listen(listener, handle.clone(), helm));
-        Ok(Self { path: dir.path().join(super::SOCKET), listening: Some(listening) })
+        let listening = tokio::spawn(listen(listener, handle.clone(), helm.clone()));
+        Ok(Self { path: dir.path().join(super::SOCKET), helm, listening: Some(listening) })
+    }
+
+    /// Waits until nobody is at the helm.
+    pub async fn helm_is_free(&self) {
+        // The sender is this door's own: it outlives the wait.
+        let _ = self.helm.subscribe().wait_for(Option::is_none).await;
     }
 
     /// Tells those who watch how the run ended, and closes. To be called when the driver has ended.
@@ -119,11 +131,12 @@ impl Guest {
     async fn serve(self, stream: UnixStream) {
         let (reader, mut writer) = stream.into_split();
         let mut asked = listen_to(reader);
-        let Some(Asked::Hello(who)) = asked.recv().await else { return };
+        let Some(Asked::Hello { who, helm }) = asked.recv().await else { return };
+        let wanted = helm.then(|| Instant::now() + COMES_BACK);
         let hello = Told::Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned() };
         if send(&mut writer, &hello).await.is_ok() {
             // A guest that goes without a word is no error.
-            let _ = self.tell(&who, &mut asked, &mut writer).await;
+            let _ = self.tell(&who, wanted, &mut asked, &mut writer).await;
         }
         self.helm.send_if_modified(|helm| {
             let mine = helm.as_ref().is_some_and(|(number, _)| *number == self.number);
@@ -134,10 +147,11 @@ impl Guest {
         });
     }
 
-    /// Tells what is new until the run ends or the guest goes.
+    /// Tells what is new until the run ends or the guest goes. Until `wanted` the guest gets the helm as soon as it is free.
     async fn tell(
         &self,
         who: &str,
+        wanted: Option<Instant>,
         asked: &mut mpsc::Receiver<Asked>,
         writer: &mut (impl tokio::io::AsyncWrite + Unpin),
     ) -> io::Result<()> {
@@ -145,6 +159,9 @@ impl Guest {
         let mut helm = self.helm.subscribe();
         let mut last = Last::default();
         loop {
+            if wanted.is_some_and(|until| Instant::now() < until) {
+                self.take_helm(who);
+            }
             let snapshot = snapshots.borrow_and_update().clone();
             let seen = self.seen(&helm.borrow_and_update());
             send(writer, &Told::News(Box::new(last.news(&snapshot, seen)))).await?;
@@ -181,19 +198,22 @@ impl Guest {
         }
     }
 
+    /// Gets the helm if nobody has it.
+    fn take_helm(&self, who: &str) {
+        self.helm.send_if_modified(|helm| {
+            let free = helm.is_none();
+            if free {
+                *helm = Some((self.number, who.to_owned()));
+            }
+            free
+        });
+    }
+
     fn obey(&self, asked: Asked, who: &str) {
         let mine = self.helm.borrow().as_ref().is_some_and(|(number, _)| *number == self.number);
         match asked {
-            Asked::Hello(_) => {}
-            Asked::Helm => {
-                self.helm.send_if_modified(|helm| {
-                    let free = helm.is_none();
-                    if free {
-                        *helm = Some((self.number, who.to_owned()));
-                    }
-                    free
-                });
-            }
+            Asked::Hello { .. } => {}
+            Asked::Helm => self.take_helm(who),
             Asked::Command(command) if mine => self.handle.send(command),
             Asked::Query(query) if mine => self.handle.ask(query),
             Asked::Command(_) | Asked::Query(_) => {}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Which form of the messages below is spoken. Both ends have to speak the same.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// The longest message that is read, in bytes.
 const LONGEST: u32 = 256 << 20;
@@ -41,8 +41,13 @@ pub(super) enum Told {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Asked {
-    /// First of all: who is here, as the others may read it.
-    Hello(String),
+    /// First of all.
+    Hello {
+        /// Who is here, as the others may read it.
+        who: String,
+        /// Whether it wants the helm, if nobody has it. Asked here, because the first snapshot tells who has it.
+        helm: bool,
+    },
     /// The helm, if nobody has it.
     Helm,
     /// A command; obeyed from the helm only.

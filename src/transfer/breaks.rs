@@ -45,19 +45,19 @@ pub(super) fn prepare(scratch: &Connection, checks: &Checks) -> Result<(), Trans
 
 impl<'a> KeyWriter<'a> {
     pub(super) fn new(scratch: &'a Connection, checks: &Checks, table: usize) -> Self {
-        let insert = |name: String| format!("INSERT INTO {name} VALUES (?1, ?2, ?3)");
         let mut parts = Vec::new();
-        for (number, check) in checks.unique.iter().enumerate().filter(|(_, check)| check.table == table) {
-            let insert = insert(format!("u{number}"));
+        let here = |check: &UniqueCheck| check.table == table && !check.by_server;
+        for (number, check) in checks.unique.iter().enumerate().filter(|(_, check)| here(check)) {
+            let insert = insert_into(&format!("u{number}"));
             parts.push(Part { insert, columns: check.columns.clone(), nulls_equal: check.nulls_equal });
         }
         for (number, check) in checks.references.iter().enumerate() {
             if check.child == table {
-                let insert = insert(format!("c{number}"));
+                let insert = insert_into(&format!("c{number}"));
                 parts.push(Part { insert, columns: check.child_columns.clone(), nulls_equal: false });
             }
             if check.parent == table {
-                let insert = insert(format!("p{number}"));
+                let insert = insert_into(&format!("p{number}"));
                 parts.push(Part { insert, columns: check.parent_columns.clone(), nulls_equal: false });
             }
         }
@@ -80,13 +80,30 @@ impl<'a> KeyWriter<'a> {
                 self.hasher.wire(kind, cells[*place]).map_err(|error| TransferError::Failed(error.to_string()))?;
             }
             let hash = self.hasher.finish().0;
-            let (h1, h2) = ((hash >> 64) as i64, hash as i64);
-            let insert =
-                |mut statement: CachedStatement<'_>| statement.execute(params![h1, h2, position.cast_signed()]);
-            self.scratch.prepare_cached(&part.insert).and_then(insert).map_err(|error| scratch_failed(&error))?;
+            write_hash(self.scratch, &part.insert, ((hash >> 64) as i64, hash as i64), position)?;
         }
         Ok(())
     }
+}
+
+fn insert_into(table: &str) -> String {
+    format!("INSERT INTO {table} VALUES (?1, ?2, ?3)")
+}
+
+fn write_hash(scratch: &Connection, insert: &str, halves: (i64, i64), position: u64) -> Result<(), TransferError> {
+    let run =
+        |mut statement: CachedStatement<'_>| statement.execute(params![halves.0, halves.1, position.cast_signed()]);
+    scratch.prepare_cached(insert).and_then(run).map(|_| ()).map_err(|error| scratch_failed(&error))
+}
+
+/// Writes the hash of a key that the server made.
+pub(super) fn write_unique(
+    scratch: &Connection,
+    number: usize,
+    halves: (i64, i64),
+    position: u64,
+) -> Result<(), TransferError> {
+    write_hash(scratch, &insert_into(&format!("u{number}")), halves, position)
 }
 
 /// Finds the breaks once all keys are written, tells each, and marks what the policies leave out. Skipped parents take their

@@ -14,6 +14,8 @@ pub(super) struct UniqueCheck {
     pub(super) name: String,
     pub(super) columns: Vec<usize>,
     pub(super) nulls_equal: bool,
+    /// Whether the server says what is equal ([`super::server_keys`]).
+    pub(super) by_server: bool,
 }
 
 /// A foreign key between loaded tables.
@@ -37,10 +39,16 @@ impl Checks {
     /// The keys whose columns are all loaded and that are a matter of equal values; the server judges the others.
     pub(super) fn new(mapping: &Mapping, unique: &[UniqueKey], references: &[ForeignKey]) -> Self {
         let table = |oid: u32| mapping.tables.iter().position(|table| table.target.oid == oid);
-        let unique = unique.iter().filter_map(|key| {
+        let unique = unique.iter().filter(|key| key.by_server.is_none()).filter_map(|key| {
             let place = table(key.table)?;
             let columns = places(&mapping.tables[place], &key.columns)?;
-            Some(UniqueCheck { table: place, name: key.name.clone(), columns, nulls_equal: key.nulls_equal })
+            Some(UniqueCheck {
+                table: place,
+                name: key.name.clone(),
+                columns,
+                nulls_equal: key.nulls_equal,
+                by_server: false,
+            })
         });
         let references = references.iter().filter(|key| key.by_value).filter_map(|key| {
             let (child, parent) = (table(key.child)?, table(key.parent)?);

@@ -1,26 +1,22 @@
 //! Check constraints and domains, asked of the server about the source's rows before any is loaded: in the pass that the plan
 //! makes, a chunk of encoded rows at a time, so that all that break one are found and not the first only.
 //!
-//! What is asked is the constraint's own expression over the cells that it names, sent as arrays in their binary form; nothing is
-//! written. A check over a column that is not loaded, or whose type has no array, is left to the server at the load.
+//! What is asked is the constraint's own expression over the cells that it names ([`super::sending`]). A check over a column that is not loaded, or whose type has no array, is left to the server at the load.
 
 use super::TransferError;
-use super::rows::take_cell;
+use super::sending::{self, Cells, Elements, GIVEN, ROW, Sending, Sent};
 use super::session::{Fault, describe, get, rows};
 use crate::schema::{Mapping, TableMapping, quote};
 use std::collections::BTreeMap;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 /// What a loaded table's rows have to fulfil.
 #[derive(Clone, Debug)]
 pub(super) struct Conditions {
-    /// `unnest(…) AS t(…)`: a row for each that is asked about.
-    given: String,
+    sending: Sending,
     /// `(number, expression)` of each condition.
     asked: Vec<String>,
-    sent: Vec<Sent>,
     pub(super) all: Vec<Condition>,
 }
 
@@ -35,14 +31,6 @@ pub(super) struct Condition {
     pub(super) null_helps: bool,
 }
 
-/// A column whose cells are sent, and the type of the array's elements.
-#[derive(Clone, Debug)]
-struct Sent {
-    place: usize,
-    element: u32,
-    type_name: String,
-}
-
 /// A row that breaks a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
@@ -53,9 +41,6 @@ pub(super) struct Broken {
     /// What the server said where it could not even evaluate it.
     pub(super) error: Option<String>,
 }
-
-/// The cells of a row, in the order of the mapping; the payloads of a binary COPY.
-pub(super) type Cells<'a> = Vec<Option<&'a [u8]>>;
 
 const TABLE_CHECKS: &str = "
 SELECT k.conrelid, k.conname::text, pg_catalog.pg_get_expr(k.conbin, k.conrelid),
@@ -77,26 +62,16 @@ FROM (
 JOIN pg_catalog.pg_constraint k ON k.contypid = c.domain AND k.contype = 'c'
 ORDER BY 1, 2";
 
-/// The columns' types with domains looked through, where arrays of them can be sent.
-const ELEMENTS: &str = "
-WITH RECURSIVE base(rel, col, oid) AS (
-  SELECT a.attrelid, a.attname::text, a.atttypid FROM pg_catalog.pg_attribute a
-  WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-  UNION ALL
-  SELECT b.rel, b.col, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype = 'd')
-SELECT b.rel, b.col, b.oid, pg_catalog.format_type(b.oid, -1)
-FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd' AND t.typarray <> 0";
-
 /// The conditions of each table of the mapping, by its place; none where it has none.
-pub(super) async fn read(client: &Client, mapping: &Mapping) -> Result<Vec<Option<Conditions>>, Fault> {
+pub(super) async fn read(
+    client: &Client,
+    mapping: &Mapping,
+    elements: &Elements,
+) -> Result<Vec<Option<Conditions>>, Fault> {
     let oids: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
     let checks = rows(client, "reading check constraints", TABLE_CHECKS, &[&oids]).await?;
     if checks.is_empty() {
         return Ok(vec![None; mapping.tables.len()]);
-    }
-    let mut elements = BTreeMap::new();
-    for row in rows(client, "reading the types under check constraints", ELEMENTS, &[&oids]).await? {
-        elements.insert((get::<u32>(&row, 0)?, get::<String>(&row, 1)?), (get::<u32>(&row, 2)?, get(&row, 3)?));
     }
     let mut written: BTreeMap<u32, Vec<Written>> = BTreeMap::new();
     for row in &checks {
@@ -107,7 +82,7 @@ pub(super) async fn read(client: &Client, mapping: &Mapping) -> Result<Vec<Optio
     let mut all = Vec::with_capacity(mapping.tables.len());
     for table in &mapping.tables {
         let checks = written.remove(&table.target.oid).unwrap_or_default();
-        let mut conditions = Conditions::of(table, checks, &elements);
+        let mut conditions = Conditions::of(table, checks, elements);
         if let Some(conditions) = &mut conditions {
             conditions.ask_about_nulls(client).await;
         }
@@ -124,14 +99,12 @@ struct Written {
     domain: bool,
 }
 
-type Elements = BTreeMap<(u32, String), (u32, String)>;
-
 impl Conditions {
     fn of(table: &TableMapping, checks: Vec<Written>, elements: &Elements) -> Option<Self> {
         let mut sent: Vec<Sent> = Vec::new();
         let (mut all, mut asked) = (Vec::new(), Vec::new());
         for check in checks {
-            let Some(columns) = columns(table, &check, elements) else { continue };
+            let Some(columns) = sending::columns(table, &check.columns, elements) else { continue };
             let first = &table.columns[columns[0].place].target.name;
             let holds = match check.domain {
                 true => format!("(SELECT ({}) FROM (SELECT t.{} AS value) v)", check.expression, quote(first)),
@@ -146,19 +119,12 @@ impl Conditions {
             });
             sent.extend(columns);
         }
-        sent.sort_by_key(|column| column.place);
-        sent.dedup_by_key(|column| column.place);
-        let arrays: Vec<String> =
-            sent.iter().enumerate().map(|(n, column)| format!("${}::{}[]", n + 1, column.type_name)).collect();
-        let names: Vec<String> = sent.iter().map(|column| quote(&table.columns[column.place].target.name)).collect();
-        let given = format!("unnest({}) WITH ORDINALITY AS t({}, {ROW})", arrays.join(", "), names.join(", "));
-        (!all.is_empty()).then_some(Self { given, asked, sent, all })
+        (!all.is_empty()).then(|| Self { sending: Sending::new(table, sent), asked, all })
     }
 
     /// A row of NULLs shows which conditions NULL does not fulfil.
     async fn ask_about_nulls(&mut self, client: &Client) {
-        let nulls = vec![vec![None; self.sent.last().map_or(0, |column| column.place + 1)]];
-        let answer = self.ask(client, &self.asked, &nulls).await;
+        let answer = self.ask(client, &self.asked, &self.sending.nulls()).await;
         for (number, condition) in self.all.iter_mut().enumerate() {
             condition.null_helps &=
                 answer.as_ref().is_ok_and(|broken| broken.iter().all(|one| one.condition != number));
@@ -209,19 +175,12 @@ impl Conditions {
         rows: &[Cells<'_>],
     ) -> Result<Vec<Broken>, tokio_postgres::Error> {
         let sql = format!(
-            "SELECT c.number::int4, t.{ROW} FROM {} CROSS JOIN LATERAL (VALUES {}) c(number, holds)
+            "SELECT c.number::int4, t.{ROW} FROM {GIVEN} CROSS JOIN LATERAL (VALUES {}) c(number, holds)
              WHERE c.holds IS FALSE ORDER BY 2, 1",
-            self.given,
             asked.join(", ")
         );
-        let arrays: Vec<Array> = self
-            .sent
-            .iter()
-            .map(|column| Array::of(column.element, rows.iter().map(|row| row[column.place])))
-            .collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as &(dyn ToSql + Sync)).collect();
         let mut broken = Vec::new();
-        for row in client.query(&sql, &parameters).await? {
+        for row in self.sending.query(client, &sql, rows).await? {
             let (number, place): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
             let condition = usize::try_from(number).unwrap_or_default();
             broken.push(Broken { row: usize::try_from(place - 1).unwrap_or_default(), condition, error: None });
@@ -234,19 +193,6 @@ fn lost(error: &tokio_postgres::Error) -> TransferError {
     TransferError::Failed(format!("asking about check constraints: {}", describe(error)))
 }
 
-/// No column of anybody's is called so.
-const ROW: &str = "\"cutover's row\"";
-
-/// What has to be sent for a check; none where that cannot be.
-fn columns(table: &TableMapping, check: &Written, elements: &Elements) -> Option<Vec<Sent>> {
-    let column = |name: &String| {
-        let place = table.columns.iter().position(|column| column.target.name == *name)?;
-        let (element, type_name) = elements.get(&(table.target.oid, name.clone()))?.clone();
-        Some(Sent { place, element, type_name })
-    };
-    check.columns.iter().map(column).collect::<Option<Vec<_>>>().filter(|columns| !columns.is_empty())
-}
-
 fn shortened(expression: &str) -> String {
     const SHOWN: usize = 200;
     let mut text: String = expression.chars().take(SHOWN).collect();
@@ -254,63 +200,4 @@ fn shortened(expression: &str) -> String {
         text.push('…');
     }
     text
-}
-
-/// The rows of a chunk as cells.
-pub(super) fn cells(chunk: &[u8], columns: usize) -> Vec<Cells<'_>> {
-    let mut rest = chunk;
-    let mut rows = Vec::new();
-    while rest.len() > 2 {
-        rest = &rest[2..];
-        rows.push((0..columns).map(|_| take_cell(&mut rest)).collect());
-    }
-    rows
-}
-
-/// A one-dimensional array in its binary form (`array_recv` in `arrayfuncs.c`).
-#[derive(Debug)]
-struct Array(Vec<u8>);
-
-impl Array {
-    fn of<'a>(element: u32, cells: impl ExactSizeIterator<Item = Option<&'a [u8]>>) -> Self {
-        let mut bytes = Vec::new();
-        let length = i32::try_from(cells.len()).unwrap_or(i32::MAX);
-        for word in [1, 1, element.cast_signed(), length, 1] {
-            bytes.extend_from_slice(&word.to_be_bytes());
-        }
-        for cell in cells {
-            let length = cell.map_or(-1, |cell| i32::try_from(cell.len()).unwrap_or(i32::MAX));
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(cell.unwrap_or_default());
-        }
-        Self(bytes)
-    }
-}
-
-impl ToSql for Array {
-    fn to_sql(&self, _: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.extend_from_slice(&self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_of_a_chunk_become_the_binary_form_of_an_array() {
-        let chunk = [0, 2, 0, 0, 0, 1, 7, 255, 255, 255, 255, 0, 2, 255, 255, 255, 255, 0, 0, 0, 0];
-        let rows = cells(&chunk, 2);
-        assert_eq!(rows, [vec![Some(&[7][..]), None], vec![None, Some(&[][..])]]);
-        let array = Array::of(23, rows.iter().map(|row| row[0]));
-        assert_eq!(array.0[..8], [0, 0, 0, 1, 0, 0, 0, 1]);
-        assert_eq!(array.0[8..], [0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 255, 255, 255, 255]);
-    }
 }

@@ -242,7 +242,7 @@ impl Work<'_> {
             "the source holds what the target refuses; everything was rolled back; listing all of it",
         );
         match scan_for_copy(self.job, &self.planned.mapping, true).await {
-            Ok((_, scanned)) if scanned.rejected.total > 0 => rejected(scanned.rejected),
+            Ok((_, scanned)) if scanned.rejected.stopping > 0 => rejected(scanned.rejected),
             Ok(_) => self.blame(fault).await,
             Err(error) => error,
         }

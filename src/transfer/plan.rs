@@ -6,6 +6,7 @@ use super::encode::Encoder;
 use super::intervals::Verdict;
 use super::known::Known;
 use super::scan::{ColumnStats, Scan, Scanned};
+use super::sending;
 use super::session::{Fault, get, rows};
 use super::source::{Source, blocking};
 use super::surroundings::{ForeignKey, Keys};
@@ -71,11 +72,13 @@ pub(super) async fn scan(
     (keys, epochs_known): (&Keys, bool),
     source: Source,
 ) -> Result<(Source, Scanned), TransferError> {
+    let elements = sending::elements(client, mapping).await.map_err(Fault::into_error)?;
     let scan = Scan {
         mapping: Arc::new(mapping.clone()),
         checks: Checks::new(mapping, &keys.unique, &keys.references),
         epochs_known,
-        conditions: super::conditions::read(client, mapping).await.map_err(Fault::into_error)?,
+        conditions: super::conditions::read(client, mapping, &elements).await.map_err(Fault::into_error)?,
+        server_keys: super::server_keys::read(client, mapping, &keys.unique, &elements).await,
         client: Arc::clone(client),
         runtime: Handle::current(),
         progress: job.progress.clone(),

@@ -1,12 +1,14 @@
 //! The plan's pass: every row of the source through the real encoder, nothing sent.
 
-use super::breaks::{Break, Finder, KeyWriter, mark, prepare};
+use super::breaks::{Break, Finder, KeyWriter, mark, prepare, write_unique};
 use super::checks::Checks;
-use super::conditions::{Conditions, cells};
+use super::conditions::Conditions;
 use super::intervals::Distribution;
 use super::produce::{CHUNK, Meter, no_session, obey, reading};
 use super::rejects::Rejects;
 use super::rows::{BadCell, Kept, Pending, TableEncoder, show_value, storage};
+use super::sending::{Cells, cells};
+use super::server_keys::ServerKeys;
 use super::server_types::ServerTypes;
 use super::skips::open_scratch;
 use super::source::Source;
@@ -58,6 +60,8 @@ pub(super) struct Scan {
     pub(super) checks: Checks,
     /// By the place of the table.
     pub(super) conditions: Vec<Option<Conditions>>,
+    /// By the place of the table.
+    pub(super) server_keys: Vec<ServerKeys>,
     pub(super) epochs_known: bool,
     pub(super) client: Arc<Client>,
     pub(super) runtime: Handle,
@@ -69,7 +73,9 @@ pub(super) struct Scan {
 impl Scan {
     /// Leaves the refused rows in [`Source::scratch`].
     pub(super) fn run(self, source: &mut Source) -> Result<Scanned, TransferError> {
-        let checks = self.checks.clone().prune(&source.frozen, &self.mapping)?;
+        let mut checks = self.checks.clone().prune(&source.frozen, &self.mapping)?;
+        let mut asked_from = checks.unique.len();
+        checks.unique.extend(self.server_keys.iter().flat_map(ServerKeys::checks).cloned());
         let scratch = open_scratch()?;
         prepare(&scratch, &checks)?;
         let mut rejects = Rejects::new(self.rejects_file.as_deref());
@@ -79,8 +85,11 @@ impl Scan {
             let conditions = self.conditions.get(number).and_then(Option::as_ref);
             let broken = conditions.map_or_else(Vec::new, |conditions| vec![Vec::new(); conditions.all.len()]);
             let rejects = &mut rejects;
+            let asked = self.server_keys.get(number).map(|keys| (asked_from, keys)).filter(|(_, keys)| keys.any());
+            asked_from += asked.map_or(0, |(_, keys)| keys.checks().count());
+            let scratch = &scratch;
             let pass =
-                TablePass { scan: &self, number, table, source, scratch: &scratch, rejects, keys, conditions, broken };
+                TablePass { scan: &self, number, table, source, scratch, rejects, keys, asked, conditions, broken };
             let Some((stats, broken)) = pass.run()? else {
                 return Ok(Scanned { epoch_unknown: true, ..Scanned::default() });
             };
@@ -110,6 +119,8 @@ struct TablePass<'a> {
     scratch: &'a rusqlite::Connection,
     rejects: &'a mut Rejects,
     keys: KeyWriter<'a>,
+    /// The keys that the server hashes, and the number of the first in [`Checks::unique`].
+    asked: Option<(usize, &'a ServerKeys)>,
     conditions: Option<&'a Conditions>,
     /// By condition, in the order of the rows.
     broken: Vec<Vec<Break>>,
@@ -203,27 +214,33 @@ impl TablePass<'_> {
             }
             positions.retain(|place| !gone.contains(&place.tuple));
         }
-        if let Some(conditions) = self.conditions {
-            self.hold_against(conditions, encoder, chunk, positions)?;
+        if self.conditions.is_some() || self.asked.is_some() {
+            let rows = cells(chunk, encoder.columns.len()).into_iter().zip(positions.iter());
+            let (rows, places): (Vec<_>, Vec<Place>) =
+                rows.filter(|(_, place)| !place.refused).map(|(cells, place)| (cells, *place)).unzip();
+            self.hold_against(&rows, &places)?;
+            self.write_asked(&rows, &places)?;
         }
         chunk.clear();
         positions.clear();
         Ok(())
     }
 
-    fn hold_against(
-        &mut self,
-        conditions: &Conditions,
-        encoder: &TableEncoder,
-        chunk: &[u8],
-        positions: &[Place],
-    ) -> Result<(), TransferError> {
-        let rows = cells(chunk, encoder.columns.len()).into_iter().zip(positions);
-        let (rows, places): (Vec<_>, Vec<Place>) =
-            rows.filter(|(_, place)| !place.refused).map(|(cells, place)| (cells, *place)).unzip();
-        for broken in conditions.judge(&self.scan.client, &self.scan.runtime, &rows)? {
+    fn hold_against(&mut self, rows: &[Cells<'_>], places: &[Place]) -> Result<(), TransferError> {
+        let Some(conditions) = self.conditions else { return Ok(()) };
+        for broken in conditions.judge(&self.scan.client, &self.scan.runtime, rows)? {
             let reason = broken.error.unwrap_or_else(|| conditions.all[broken.condition].says.clone());
             self.broken[broken.condition].push(Break { position: places[broken.row].position, reason });
+        }
+        Ok(())
+    }
+
+    fn write_asked(&self, rows: &[Cells<'_>], places: &[Place]) -> Result<(), TransferError> {
+        let Some((first, keys)) = self.asked else { return Ok(()) };
+        for (number, hashes) in keys.hashes(&self.scan.client, &self.scan.runtime, rows)?.into_iter().enumerate() {
+            for hash in hashes {
+                write_unique(self.scratch, first + number, hash.halves, places[hash.row].position)?;
+            }
         }
         Ok(())
     }

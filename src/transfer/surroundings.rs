@@ -23,8 +23,8 @@ pub(super) struct ForeignKey {
     pub(super) validated: bool,
     /// Whether its own triggers are as PostgreSQL makes them.
     pub(super) plain_triggers: bool,
-    /// Whether a child's values have to stand in one row of the parent: not so where it is NOT ENFORCED or over a PERIOD, which
-    /// PostgreSQL has since version 18.
+    /// Whether a child's values have to stand in one row of the parent, cell by cell: not so where it is NOT ENFORCED or over a PERIOD,
+    /// which PostgreSQL has since version 18, nor without regard to case.
     pub(super) by_value: bool,
 }
 
@@ -37,6 +37,10 @@ SELECT k.conname::text, k.conrelid, k.confrelid, k.conrelid::regclass::text, k.c
   pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.obj_description(k.oid, 'pg_constraint'), k.convalidated,
   NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O'),
   coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                    LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+                    WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+                      AND (t.typname = 'citext' OR NOT l.collisdeterministic))
 FROM pg_catalog.pg_constraint k
 WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY ($1::oid[]) OR k.confrelid = ANY ($1::oid[]))
 ORDER BY k.oid";
@@ -75,29 +79,65 @@ impl Keys {
     }
 }
 
-/// A unique constraint or index over plain columns.
+/// A unique constraint or index.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct UniqueKey {
     pub(super) table: u32,
     pub(super) name: String,
+    /// All that it reads.
     pub(super) columns: Vec<String>,
     pub(super) nulls_equal: bool,
+    /// Where only the server can say what is equal.
+    pub(super) by_server: Option<ByServer>,
 }
 
+/// A key over expressions, over part of the table, or without regard to case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ByServer {
+    pub(super) expressions: Vec<String>,
+    pub(super) predicate: Option<String>,
+}
+
+/// `pg_get_indexdef` says a column's expression without its collation. What an expression or predicate reads is in `pg_depend`.
 const UNIQUE_KEYS: &str = "
 SELECT i.indrelid, c.relname::text,
   ARRAY(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, o)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n
+        WHERE u.o <= i.indnkeyatts ORDER BY u.o)
+  || ARRAY(SELECT DISTINCT a.attname::text FROM pg_catalog.pg_depend d
+           JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+           WHERE (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+             AND d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+             AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid
+             AND d.refobjsubid > 0 AND a.attnum <> ALL (i.indkey::int2[])),
+  coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+  i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+    OR EXISTS (SELECT FROM unnest(i.indcollation::oid[]) u(n) JOIN pg_catalog.pg_collation l ON l.oid = u.n
+               WHERE NOT l.collisdeterministic)
+    OR EXISTS (SELECT FROM unnest(i.indclass::oid[]) u(n) JOIN pg_catalog.pg_opclass o ON o.oid = u.n
+               JOIN pg_catalog.pg_type t ON t.oid = o.opcintype WHERE t.typname = 'citext'),
+  ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, u.o::int, false)
+               || coalesce(' COLLATE ' || quote_ident(n.nspname) || '.' || quote_ident(l.collname), '')
+        FROM unnest(i.indcollation::oid[]) WITH ORDINALITY u(n, o)
+        LEFT JOIN pg_catalog.pg_collation l ON l.oid = u.n AND l.collname <> 'default'
+        LEFT JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
         WHERE u.o <= i.indnkeyatts ORDER BY u.o),
-  coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+  pg_catalog.pg_get_expr(i.indpred, i.indrelid)
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid
 ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid";
 
 async fn unique_keys(client: &Client, tables: &[u32]) -> Result<Vec<UniqueKey>, Fault> {
     let found = rows(client, "reading unique indexes", UNIQUE_KEYS, &[&tables]).await?;
     let read = |row| -> Result<UniqueKey, TransferError> {
-        Ok(UniqueKey { table: get(row, 0)?, name: get(row, 1)?, columns: get(row, 2)?, nulls_equal: get(row, 3)? })
+        let by_server = ByServer { expressions: get(row, 5)?, predicate: get(row, 6)? };
+        Ok(UniqueKey {
+            table: get(row, 0)?,
+            name: get(row, 1)?,
+            columns: get(row, 2)?,
+            nulls_equal: get(row, 3)?,
+            by_server: get::<bool>(row, 4)?.then_some(by_server),
+        })
     };
     Ok(found.iter().map(read).collect::<Result<_, _>>()?)
 }

@@ -12,4 +12,5 @@ mod mismatch;
 mod mismatch_set;
 mod real_data;
 mod target_as_before;
+mod unique;
 mod unusual;

@@ -41,6 +41,7 @@ pub use kubernetes::forget;
 pub use preflight::{enough, needs};
 pub use registry::Registry;
 pub use secrets::{MASK, Secrets};
+pub use test_pod::carrier;
 
 pub use crate::evidence::{Checkpoint, Description, FailureKind, Outcome};
 

@@ -1,6 +1,6 @@
 //! Drives a run with the screen or as lines: what `run`, `resume`, `rollback`, `copy`, `verify` and `demo` share.
 
-use super::cluster::Reached;
+use super::cluster::{Carrying, Reached};
 use super::standalone::Sweep;
 use super::target::{Kept, private};
 use super::{Stop, config, detach, host};
@@ -37,6 +37,8 @@ pub(super) struct Order {
     pub kept: Kept,
     /// The cluster that the service runs on.
     pub cluster: Option<Arc<Cluster>>,
+    /// The pod that carries the connections to the target.
+    pub carrying: Option<Carrying>,
     /// What the engine is told first.
     pub first: Command,
 }
@@ -87,9 +89,9 @@ pub(super) fn begin(
     let reached = target.into();
     let dir = runs.create(name, jiff::Timestamp::now())?;
     reached.kept.write(dir.path())?;
-    let address = reached.address(dir.id());
+    let (address, carrying) = reached.of_run(&dir)?;
     let Reached { kept, cluster, .. } = reached;
-    Ok(Order { dir, new: true, document, values, address, kept, cluster, first: Command::Start })
+    Ok(Order { dir, new: true, document, values, address, kept, cluster, carrying, first: Command::Start })
 }
 
 /// Drives a run to its end; the exit code.
@@ -97,7 +99,7 @@ pub(super) fn begin(
 /// # Errors
 /// When it cannot be driven at all.
 pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
-    let Order { dir, new, document, values, address, kept, cluster, first } = order;
+    let Order { dir, new, document, values, address, kept, cluster, carrying, first } = order;
     let place = cluster.as_ref().map(|cluster| cluster.place().to_string()).unwrap_or_default();
     let _log = trace(dir.path());
     let preferences = match config::read() {
@@ -143,6 +145,9 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
     }
     if let Some(sweep) = sweep {
         sweep.clean(&dir, ending.ended, &voice).await;
+    }
+    if let Some(carrying) = carrying {
+        carrying.release().await;
     }
     let finished = Finished::of(&snapshot, &ending);
     voice.end(&if manner.passing {

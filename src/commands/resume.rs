@@ -35,9 +35,9 @@ pub(super) async fn take_up(dir: RunDir, first: Command, context: Option<&str>) 
             cluster::again(&runbook, &dir, context).await?
         }
     };
-    let address = reached.address(dir.id());
+    let (address, carrying) = reached.of_run(&dir)?;
     let Reached { kept, cluster, .. } = reached;
-    Ok((Order { dir, new: false, document, values, address, kept, cluster, first }, demo))
+    Ok((Order { dir, new: false, document, values, address, kept, cluster, carrying, first }, demo))
 }
 
 fn start_demo(dir: &RunDir) -> Result<Option<Demo>, Stop> {

@@ -1,19 +1,20 @@
-//! Removes what the run's steps left in the namespace. Former states stay, and a pod that carries the connection to the target: a rollback
-//! needs them. `cutover forget` removes those.
+//! Removes what the run's steps left in the namespace. Former states stay, because a rollback needs them: `cutover forget` removes those. A pod
+//! that carried the connections to the target goes as well; whoever needs it later makes it again, for as long as it is needed.
 
 use super::apply;
 use super::objects::{self, Kind, Target};
-use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome};
+use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, source};
 use crate::connect::kubernetes::{Cluster, Permission, names};
 use crate::figures;
-use crate::runbook::{Gateway, Settings, settings};
+use crate::runbook::{Settings, settings};
 use async_trait::async_trait;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The action.
 pub(in crate::action) struct Cleanup(pub settings::Cleanup);
 
 const TIMEOUT: u64 = 120;
+const BETWEEN: Duration = Duration::from_millis(300);
 
 #[async_trait]
 impl Action for Cleanup {
@@ -38,6 +39,7 @@ impl Action for Cleanup {
         let cluster = context.cluster()?;
         let timeout = Duration::from_secs(self.0.timeout_seconds.unwrap_or(TIMEOUT));
         let mut gone = 0;
+        source::remove_reader(context).await?;
         for step in context.runbook.steps.iter().filter(|step| leaving(context).contains(&step.id.0)) {
             let theirs = context.for_step(step);
             let selector = format!(
@@ -64,15 +66,10 @@ fn kinds() -> [Kind; 2] {
 
 /// Steps that may leave something which nobody needs any more. What `apply` and `helm` make is part of the application.
 fn leaving(context: &Context) -> Vec<String> {
-    let gateway = context.runbook.target.secret.as_ref().and_then(|secret| match &secret.gateway {
-        Gateway::TestPod(step) => Some(step.clone()),
-        _ => None,
-    });
     let leaves = |settings: &Settings| {
         !matches!(settings, Settings::Apply(_) | Settings::Helm(_) | Settings::Cleanup(_) | Settings::SwitchConfig(_))
     };
-    let steps =
-        context.runbook.steps.iter().filter(|step| leaves(&step.settings) && Some(&step.id) != gateway.as_ref());
+    let steps = context.runbook.steps.iter().filter(|step| leaves(&step.settings));
     steps.map(|step| step.id.0.clone()).collect()
 }
 
@@ -88,7 +85,23 @@ pub async fn forget(cluster: &Cluster, run: &str, but: &[String]) -> Result<u64,
             }
             let target = Target::new(kind.clone(), cluster.namespace(), objects::name(&found));
             gone += u64::from(target.delete(cluster, objects::uid(&found)).await?);
+            until_gone(cluster, &target, objects::uid(&found)).await?;
         }
     }
     Ok(gone)
+}
+
+/// Pods take a moment to end. One that takes longer than anybody waits is told of, and its deletion goes on.
+async fn until_gone(cluster: &Cluster, target: &Target, uid: &str) -> Result<(), ActionError> {
+    let end = Instant::now() + Duration::from_secs(TIMEOUT);
+    while target.find(cluster).await?.is_some_and(|now| objects::uid(&now) == uid) {
+        if Instant::now() > end {
+            return Err(ActionError::failed(format!(
+                "{target} on {} is being deleted for {TIMEOUT} s: look at its finalizers, then try again",
+                cluster.place()
+            )));
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    Ok(())
 }

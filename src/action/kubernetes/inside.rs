@@ -16,6 +16,7 @@ use crate::runbook::settings::Inside;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -41,6 +42,11 @@ const HOLDERS: &str = r#"holders() {
 }
 state() { while read -r key value _; do [ "$key" = State: ] && echo "$value"; done <"/proc/$1/status"; }
 "#;
+
+const GO_ON: &str = "for p in $(holders); do [ \"$p\" = $$ ] || kill -CONT \"$p\"; done\n";
+
+/// What the script says when the file is in its place.
+const ARRIVED: &[u8] = b"arrived\n";
 
 const STOP: &str = r#"for round in 1 2 3; do
   for p in $(holders); do [ "$p" = $$ ] || kill -STOP "$p" 2>/dev/null; done
@@ -187,8 +193,7 @@ pub(super) async fn undo(
 async fn go_on(context: &Context, with: &Inside, workload: &Workload, pod: &Value) -> Result<(), ActionError> {
     let (of_source, path) = source_in(context, &workload.label).unwrap_or_default();
     let container = with.container.clone().or(of_source).unwrap_or_else(|| first_container(pod));
-    let on = "for p in $(holders); do [ \"$p\" = $$ ] || kill -CONT \"$p\"; done\n";
-    let script = with.start.clone().unwrap_or_else(|| script(&path, on));
+    let script = with.start.clone().unwrap_or_else(|| script(&path, GO_ON));
     let said = context.cluster()?.exec(objects::name(pod), Some(&container), &["sh", "-c", &script], None).await?;
     if said.code == 0 {
         return Ok(());
@@ -223,10 +228,11 @@ async fn put_back(
         )));
     }
     context.progress.waiting(format!("the snapshot to be back in pod {pod}"));
-    send(context, cluster, pod, &container, &path, &snapshot).await?;
     let before = restarts(&found, &container);
-    // Process 1 ends by itself when asked, and the kubelet starts the container again on the same volume.
-    let _ = cluster.exec(pod, Some(&container), &["sh", "-c", "kill -TERM 1"], None).await;
+    // What a command of the runbook's own says is no list of processes.
+    let stop = with.stop.as_ref().map_or_else(|| STOP.to_owned(), |stop| format!("(\n{stop}\n) >&2"));
+    let go_on = with.start.as_deref().unwrap_or(GO_ON);
+    send(context, pod, &container, &Replacement { path: &path, file: &snapshot, stop: &stop, go_on }).await?;
     let end = tokio::time::Instant::now() + timeout;
     loop {
         let now = target.get(cluster).await?;
@@ -245,38 +251,58 @@ async fn put_back(
     }
 }
 
-/// Streams the file and compares what arrived. It takes its place only whole.
+/// A file that takes a database's place in a pod.
+struct Replacement<'a> {
+    path: &'a str,
+    file: &'a Path,
+    /// Stops whoever has the database open, and names the processes.
+    stop: &'a str,
+    /// Lets them go on, where not all would stop.
+    go_on: &'a str,
+}
+
+/// Streams the file and compares what arrived; it takes its place only whole, and while nobody writes there: a journal that appeared beside
+/// it in that moment would be played into it. Whoever had the former database open ends without another write. Process 1 ends when asked,
+/// and the kubelet starts the container again on the same volume. All in one script, which a lost connection does not leave half way.
 async fn send(
     context: &Context,
-    cluster: &Cluster,
     pod: &str,
     container: &str,
-    path: &str,
-    file: &std::path::Path,
+    replacement: &Replacement<'_>,
 ) -> Result<(), ActionError> {
+    let (cluster, Replacement { path, file, stop, go_on }) = (context.cluster()?, replacement);
     let bytes = tokio::fs::read(file).await.map_err(|error| ActionError::file("reading", file, &error))?;
     let sha256 = frozen::recorded(file).map(|record| record.sha256).unwrap_or_default();
     let take = format!(
-        "file={}; head -c {} >\"$file.cutover\" || exit 1\nif command -v sha256sum >/dev/null; then got=$(sha256sum <\"$file.cutover\"); [ \"${{got%% *}}\" = {sha256} ] || exit 2; fi\nrm -f \"$file-wal\" \"$file-shm\" \"$file-journal\" && mv \"$file.cutover\" \"$file\" && echo arrived\n",
-        quoted(path),
+        "trap '' PIPE HUP\nhead -c {} >\"$file.cutover\" || exit 1\n\
+         if command -v sha256sum >/dev/null; then got=$(sha256sum <\"$file.cutover\"); [ \"${{got%% *}}\" = {sha256} ] || exit 2; fi\n\
+         stopped=$(\n{stop}\n) || {{\n{go_on}\nexit 3\n}}\n\
+         rm -f \"$file-wal\" \"$file-shm\" \"$file-journal\" && mv \"$file.cutover\" \"$file\" && echo arrived\n\
+         for p in $stopped; do kill -KILL \"$p\"; done 2>/dev/null\nkill -TERM 1\n",
         bytes.len()
     );
-    let mut process = cluster.stream(pod, Some(container), &["sh", "-c", &take]).await?;
+    let mut process = cluster.stream(pod, Some(container), &["sh", "-c", &script(path, &take)]).await?;
     let cut = |error: std::io::Error| {
         ActionError::failed(format!("sending the snapshot to pod {pod} on {}: {error}; retry", cluster.place()))
     };
     process.write_all(&bytes).await.map_err(cut)?;
     process.flush().await.map_err(cut)?;
-    let mut said = String::new();
-    let heard =
-        context.or_stopped("sending the snapshot", async { process.read_to_string(&mut said).await.map_err(cut) });
+    crash::point("action.put-back.sent");
+    let mut said = vec![0; ARRIVED.len()];
+    let heard = context.or_stopped("sending the snapshot", async {
+        // What ends before it has said so has not arrived.
+        let _ = process.read_exact(&mut said).await;
+        Ok(())
+    });
     heard.await?;
-    if said.contains("arrived") {
+    if said == ARRIVED {
         return Ok(());
     }
+    let why = process.exit().await.map(|exit| exit.stderr).unwrap_or_default();
     Err(ActionError::failed(format!(
-        "sending the snapshot to pod {pod} on {}: it did not arrive whole; retry",
-        cluster.place()
+        "sending the snapshot to pod {pod} on {}: it did not arrive whole, or its writer would not stop: {}; retry",
+        cluster.place(),
+        context.secrets.mask(why.trim())
     )))
 }
 

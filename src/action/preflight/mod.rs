@@ -10,6 +10,7 @@ pub use access::{enough, needs};
 use super::{Action, ActionError, Actions as _, Checkpoint, Context, Description, FailureKind, Outcome, Registry};
 use crate::evidence::{Evidence, Finding, Verdict};
 use crate::figures;
+use crate::runbook::Settings;
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -77,6 +78,30 @@ async fn all(context: &Context) -> Vec<Finding> {
         findings.extend(Registry.for_step(step).check(&context.for_step(step)).await);
     }
     findings
+}
+
+/// What preflight had to put off to this step, whose pod carries the questions to the target; asked before anything is changed there. Nothing
+/// where it put nothing off.
+///
+/// # Errors
+/// When an answer stands in the way of a later step.
+pub(super) async fn rest(context: &Context) -> Result<Evidence, ActionError> {
+    let put_off = |finding: &Finding| finding.verdict == Verdict::PutOff(context.step.id.0.clone());
+    let preflight = context.outcome(|settings| matches!(settings, Settings::Preflight(_)));
+    if !preflight.is_some_and(|outcome| outcome.evidence.findings.iter().any(put_off)) {
+        return Ok(Evidence::default());
+    }
+    context.progress.waiting("the target's answers to what preflight put off");
+    let bytes = super::frozen::recorded(&super::frozen::scan_path(context)).map_or(0, |record| record.bytes);
+    let findings = target::check(context, bytes).await;
+    context.progress.waiting("");
+    let failed = findings.iter().any(|finding| finding.verdict == Verdict::Failed);
+    let message = refusal(&findings);
+    let evidence = Evidence { findings, ..Evidence::default() };
+    match failed {
+        true => Err(ActionError::new(FailureKind::Refused, message).with_evidence(evidence)),
+        false => Ok(evidence),
+    }
 }
 
 fn refusal(findings: &[Finding]) -> String {

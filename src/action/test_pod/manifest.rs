@@ -1,6 +1,6 @@
 //! The pod itself: restricted, limited, and ending by itself.
 
-use crate::action::{ActionError, Context};
+use crate::action::ActionError;
 use crate::connect::kubernetes::names;
 use crate::runbook::{SecretTarget, settings};
 use k8s_openapi::api::core::v1::Pod;
@@ -14,12 +14,11 @@ const NOBODY: u32 = 65534;
 
 pub(super) fn pod(
     settings: &settings::TestPod,
-    context: &Context,
+    run: &str,
+    step: &str,
     secret: &SecretTarget,
     has_ca: bool,
-    lifetime: u64,
 ) -> Result<Pod, ActionError> {
-    let (run, step) = (context.run.as_str(), context.step.id.0.as_str());
     let mut labels = settings.labels.clone();
     labels.extend(names::labels(run, step));
     let (mut mounts, mut volumes) = (Vec::new(), Vec::new());
@@ -34,7 +33,7 @@ pub(super) fn pod(
         "metadata": { "name": names::object(run, step), "labels": labels, "annotations": settings.annotations },
         "spec": {
             "restartPolicy": "Never",
-            "activeDeadlineSeconds": lifetime,
+            "activeDeadlineSeconds": lifetime(settings),
             "terminationGracePeriodSeconds": 2,
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
@@ -64,6 +63,11 @@ pub(super) fn pod(
         },
     });
     serde_json::from_value(pod).map_err(|error| ActionError::failed(format!("writing the test pod: {error}")))
+}
+
+/// Seconds; longer than any cutover.
+pub(super) fn lifetime(settings: &settings::TestPod) -> u64 {
+    settings.lifetime_seconds.unwrap_or(6 * 3600)
 }
 
 /// libpq's variables, so that `psql` needs no arguments.

@@ -4,11 +4,11 @@
 mod manifest;
 
 use super::failure::{bad, passed};
-use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure};
+use super::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure, preflight};
 use crate::connect::kubernetes::gateway::ThroughPod;
 use crate::connect::kubernetes::{Cluster, ClusterError, ExecOutput, Patience, Permission, names, pods};
 use crate::evidence::Finding;
-use crate::runbook::{SecretTarget, settings};
+use crate::runbook::{Runbook, SecretTarget, Settings, StepId, settings};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -38,9 +38,9 @@ impl Action for TestPod {
         Description {
             does: format!("Starts pod {name} and asks the database from there."),
             effects: vec![
-                format!("creates pod {name} ({}), which ends by itself after {} s", self.0.image, self.lifetime()),
+                format!("creates pod {name} ({}), which ends by itself after {} s", self.0.image, manifest::lifetime(&self.0)),
                 format!("gives it the database's address from Secret {secret}, in its environment"),
-                "runs `select 1` by psql in it".to_owned(),
+                "runs `select 1` by psql in it, and asks through it what preflight had to put off".to_owned(),
             ],
             way_back: "Deletes the pod.".to_owned(),
             reversible: true,
@@ -73,12 +73,13 @@ impl Action for TestPod {
         let answered = context.or_stopped("test-pod", self.until_answered(context, &pod, begun)).await;
         context.progress.waiting("");
         answered?;
+        let evidence = context.or_stopped("test-pod", preflight::rest(context)).await?;
         let left = Left { pod: pod.name_any(), uid: pod.uid().unwrap_or_default() };
         Ok(Outcome {
             summary: format!("the database answers pod {}", left.pod),
             outputs: [("pod".to_owned(), left.pod.clone())].into(),
             left: failure::json(&left)?,
-            ..Outcome::default()
+            evidence,
         })
     }
 
@@ -121,11 +122,6 @@ impl TestPod {
         Duration::from_secs(self.0.timeout_seconds.unwrap_or(TIMEOUT))
     }
 
-    /// Longer than any cutover.
-    fn lifetime(&self) -> u64 {
-        self.0.lifetime_seconds.unwrap_or(6 * 3600)
-    }
-
     /// The pod, ready. One that a killed process left behind is taken as it is while it still runs.
     async fn bring_up(&self, context: &Context) -> Result<Pod, ActionError> {
         let cluster = context.cluster()?;
@@ -143,7 +139,8 @@ impl TestPod {
         }
         let secret = Self::secret(context)?;
         let held = cluster.secret(&secret.name).await?.unwrap_or_default();
-        let pod = manifest::pod(&self.0, context, secret, held.contains_key(&secret.keys.ca), self.lifetime())?;
+        let has_ca = held.contains_key(&secret.keys.ca);
+        let pod = manifest::pod(&self.0, &context.run, &context.step.id.0, secret, has_ca)?;
         crate::crash::point("action.test-pod.create.before");
         cluster.create(&pod).await?;
         crate::crash::point("action.test-pod.create.after");
@@ -176,6 +173,18 @@ impl TestPod {
             context.progress.waiting(format!("the database to answer pod {name} ({reason})"));
             tokio::time::sleep(BETWEEN).await;
         }
+    }
+}
+
+/// The pod that `step` of a run makes, for those who have to make it again; none where the runbook, as it reads now, has no such step.
+/// `has_ca`: whether the Secret has certificates of the database's authority.
+pub fn carrier(runbook: &Runbook, run: &str, step: &StepId, has_ca: bool) -> Result<Option<Pod>, ActionError> {
+    let settings = runbook.steps.iter().find(|found| found.id == *step).map(|found| &found.settings);
+    match (settings, &runbook.target.secret) {
+        (Some(Settings::TestPod(settings)), Some(secret)) => {
+            manifest::pod(settings, run, &step.0, secret, has_ca).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

@@ -1,4 +1,8 @@
-//! The ways to a database that only the cluster can see, as dialers for the PostgreSQL client.
+//! The ways to a database that only the cluster can see, as dialers for the PostgreSQL client: by a port-forward here, by the shell of a pod
+//! in [`ThroughPod`].
+
+pub use super::carrier::Carrier;
+pub use super::through_pod::ThroughPod;
 
 use super::{Cluster, ClusterError, Permission, pods};
 use crate::connect::postgres::{Dial, DialError, Wire};
@@ -8,7 +12,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use std::time::Duration;
-use tokio::io::AsyncReadExt as _;
 
 /// What is forwarded to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,87 +32,8 @@ pub struct PortForward {
     pub port: u16,
 }
 
-/// The test pod connects, and its shell carries the bytes.
-pub struct ThroughPod {
-    /// Where.
-    pub cluster: Cluster,
-    /// The pod that can see the database.
-    pub pod: String,
-    /// The database's host, as the pod knows it.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-}
-
 /// How long a connection may take.
-const DIALLING: Duration = Duration::from_secs(24);
-/// How often a carrier is started within that time.
-const TRIES: u32 = 4;
-/// What the carrier says when it is connected.
-const OPEN: &[u8] = b"open\n";
-/// Connects by bash's `/dev/tcp`, else by socat or nc, and carries bytes both ways until either side ends. dd, because some `cat`s
-/// hold bytes of a socket back; the database's end of the connection is closed when ours is.
-const CARRIER: &str = r#"
-if command -v bash >/dev/null; then
-  exec bash -c 'exec 3<>"/dev/tcp/$0/$1" 4<&0 || exit 97
-printf "open\n"
-dd bs=65536 <&3 2>/dev/null & from=$!
-dd bs=65536 <&4 >&3 2>/dev/null & to=$!
-exec 3>&- 4<&-
-wait -n
-kill $from $to 2>/dev/null' "$0" "$1"
-fi
-printf 'open\n'
-if command -v socat >/dev/null; then exec socat - "TCP:$0:$1"; fi
-exec nc "$0" "$1"
-"#;
-
-#[async_trait]
-impl Dial for ThroughPod {
-    fn label(&self) -> String {
-        format!("through pod {}", self.pod)
-    }
-
-    async fn dial(&self) -> Result<Wire, DialError> {
-        // An exec that was started may never say a word, where the next one does at once.
-        for _ in 0..TRIES {
-            if let Ok(dialled) = tokio::time::timeout(DIALLING / TRIES, self.carrier()).await {
-                return dialled;
-            }
-        }
-        Err(DialError { reason: format!("no connection within {} s", DIALLING.as_secs()), passing: true })
-    }
-}
-
-impl ThroughPod {
-    /// A carrier in the pod that has reached the database.
-    async fn carrier(&self) -> Result<Wire, DialError> {
-        let port = self.port.to_string();
-        let command = ["sh", "-c", CARRIER, &self.host, &port];
-        let mut process = self.cluster.stream(&self.pod, None, &command).await.map_err(told)?;
-        let mut said = [0; OPEN.len()];
-        match process.read_exact(&mut said).await {
-            Ok(_) if said == OPEN => Ok(Wire::over(process)),
-            _ => Err(self.refusal(process.exit().await)),
-        }
-    }
-
-    fn refusal(&self, exit: Result<super::Exit, ClusterError>) -> DialError {
-        match exit {
-            Ok(exit) => {
-                let reason = exit.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-                DialError { reason: format!("{}:{} from there: {reason}", self.host, self.port), passing: true }
-            }
-            Err(error) => told(error),
-        }
-    }
-
-    /// What a user has to be allowed to do for it.
-    #[must_use]
-    pub fn permissions() -> Vec<Permission> {
-        Permission::several("", "pods/exec", &["get", "create"])
-    }
-}
+pub(super) const DIALLING: Duration = Duration::from_secs(24);
 
 #[async_trait]
 impl Dial for PortForward {
@@ -178,6 +102,6 @@ fn resolve(port: &IntOrString, pod: &Pod) -> Option<u16> {
     u16::try_from(found.container_port).ok()
 }
 
-fn told(error: ClusterError) -> DialError {
+pub(super) fn told(error: ClusterError) -> DialError {
     DialError { passing: error.is_passing() || error.is_missing(), reason: error.to_string() }
 }

@@ -5,6 +5,7 @@
 //! to know how a target is reached.
 
 mod call;
+mod carrier;
 mod channels;
 mod cluster;
 mod error;
@@ -16,6 +17,7 @@ mod permission;
 pub mod pods;
 mod secret;
 mod story;
+mod through_pod;
 mod wait;
 
 pub use cluster::{Cluster, Place};

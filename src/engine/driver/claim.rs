@@ -2,12 +2,16 @@
 //! database it began with.
 
 use super::context::Workshop;
+use crate::action::ActionError;
 use crate::connect::postgres::{Address, LockError, RunLock};
 use crate::engine::command::Command;
 use crate::engine::event::Identity;
+use crate::evidence::FailureKind;
+use crate::progress::{Control, LogLevel, ProgressSink};
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
@@ -77,6 +81,47 @@ fn unreachable(target: &Address, error: &tokio_postgres::Error) -> ClaimError {
     ClaimError::Unreachable(format!("asking {} which database it is: {reason}", target.label()))
 }
 
+impl Beforehand {
+    /// Claims the target and hands the claim over; without an answer the work goes on, and says in its own words what it lacks.
+    pub(super) async fn take(
+        self,
+        over: oneshot::Sender<Claim>,
+        progress: &ProgressSink,
+        control: &Control,
+    ) -> Result<(), ActionError> {
+        let claimed = tokio::select! {
+            claimed = self.claims.claim(&self.target, &self.run) => claimed,
+            () = control.stopped() => {
+                let why = "asking for the lock of the run was stopped as asked";
+                return Err(ActionError::new(FailureKind::Interrupted, why));
+            }
+        };
+        match (claimed, &self.known) {
+            (Ok(claim), Some(known)) if *known != claim.identity => {
+                Err(ActionError::new(FailureKind::Refused, other_target(&known.name, &claim.identity.name)))
+            }
+            (Ok(claim), _) => {
+                // A driver that is gone holds nothing.
+                let _ = over.send(claim);
+                Ok(())
+            }
+            (Err(ClaimError::Held(why)), _) => Err(ActionError::new(FailureKind::Refused, why)),
+            (Err(ClaimError::Unreachable(why)), _) => {
+                progress.log(LogLevel::Warn, why);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Why a run does not go on with another database than it began with.
+pub(super) fn other_target(known: &str, given: &str) -> String {
+    format!(
+        "this run began with another database than the address given now leads to ({known} then, {given} now, on another server or \
+         made anew since); nothing was touched: give the former address, or begin another run"
+    )
+}
+
 /// The driver's side of it.
 pub(super) struct Claiming {
     claims: Arc<dyn Claims>,
@@ -85,11 +130,21 @@ pub(super) struct Claiming {
     pub(super) asked: Option<(Command, JoinHandle<Result<Claim, ClaimError>>)>,
     /// Commands that came meanwhile.
     pub(super) queue: VecDeque<Command>,
+    /// Whether asking again may help: something has been done since nobody answered.
+    due: bool,
+}
+
+/// A claim that a step's work takes first: when the run began, or went on, nobody could be asked, or the lock went with its session.
+pub(super) struct Beforehand {
+    claims: Arc<dyn Claims>,
+    target: Arc<Address>,
+    run: String,
+    known: Option<Identity>,
 }
 
 impl Claiming {
     pub(super) fn new(claims: Arc<dyn Claims>) -> Self {
-        Self { claims, held: None, asked: None, queue: VecDeque::new() }
+        Self { claims, held: None, asked: None, queue: VecDeque::new(), due: true }
     }
 
     /// Whether the target is still this run's: a lock dies with its session.
@@ -98,7 +153,27 @@ impl Claiming {
     }
 
     pub(super) fn hold(&mut self, claim: Claim) {
-        self.held = Some(claim);
+        (self.held, self.due) = (Some(claim), true);
+    }
+
+    /// Nobody answered.
+    pub(super) fn missed(&mut self) {
+        self.due = false;
+    }
+
+    /// A step has ended well, or is taken back: who could not be reached before may be now.
+    pub(super) fn moved_on(&mut self) {
+        self.due = true;
+    }
+
+    /// What the next work has to do first; nothing while the target is this run's, or where nobody would answer again.
+    pub(super) fn beforehand(&mut self, workshop: &Workshop, known: Option<&Identity>) -> Option<Beforehand> {
+        if !self.due || self.stands() {
+            return None;
+        }
+        self.due = false;
+        let (claims, target) = (self.claims.clone(), workshop.target.clone());
+        Some(Beforehand { claims, target, run: workshop.dir.id().to_owned(), known: known.cloned() })
     }
 
     /// Claims the target on a task of its own; `command` waits for it.

@@ -7,7 +7,7 @@ use crate::engine::fold::Fold;
 use crate::engine::runs::RunDir;
 use crate::inspect::{ClusterView, Inspect};
 use crate::progress::{Control, ProgressSink};
-use crate::runbook::{Document, Outputs, Problems, Runbook, StepId, TargetFacts, Values};
+use crate::runbook::{Document, Gateway, Outputs, Problems, Runbook, StepId, TargetFacts, Values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -83,6 +83,14 @@ impl Workshop {
         let policies = fold.policies().iter().map(|(column, policy)| (column.clone(), *policy));
         runbook.transfer.columns.extend(policies);
         Ok(runbook)
+    }
+
+    /// The step whose pod carries the connections to the target.
+    pub(super) fn carrier(&self, fold: &Fold) -> Option<StepId> {
+        match self.runbook(fold).ok()?.target.secret?.gateway {
+            Gateway::TestPod(step) => Some(step),
+            Gateway::Direct | Gateway::Pod(_) | Gateway::Service(_) => None,
+        }
     }
 
     /// The action of a step and the context it works in; none when the runbook, as it reads now, leaves the step out.

@@ -28,6 +28,7 @@ enum Input {
     Report(Report),
     Came(Result<Came, JoinError>),
     Claimed(Result<Result<Claim, ClaimError>, JoinError>),
+    Secured(Claim),
     Answered(Result<DataView, JoinError>),
     CutOff,
     Tick,
@@ -57,11 +58,12 @@ impl Driver {
         let at_work = self.work.is_some(); // a run that only waits has nothing new to tell
         let work = async {
             match &mut self.work {
-                Some(work) => tokio::select! {
+                Some(Work { claimed, reports, task, deadline, .. }) => tokio::select! {
                     biased;
-                    Some(report) = work.reports.recv() => Input::Report(report),
-                    came = &mut work.task => Input::Came(came),
-                    () = until(work.deadline) => Input::CutOff,
+                    claim = super::work::claimed(claimed) => Input::Secured(claim),
+                    Some(report) = reports.recv() => Input::Report(report),
+                    came = task => Input::Came(came),
+                    () = until(*deadline) => Input::CutOff,
                 },
                 None => std::future::pending().await,
             }
@@ -104,6 +106,7 @@ impl Driver {
             Input::Report(report) => self.report(report).await?,
             Input::Came(joined) => self.came(joined).await?,
             Input::Claimed(joined) => self.claimed(joined).await?,
+            Input::Secured(claim) => self.hold(claim).await?,
             Input::Answered(joined) => self.answered(joined),
             Input::CutOff => self.cut_off(),
             Input::Tick => {
@@ -194,7 +197,8 @@ impl Driver {
     }
 
     fn start(&mut self, job: Job) {
-        let mut work = Work::begin(&self.workshop, &self.fold, job, self.machine.wanted());
+        let first = self.beforehand(&job);
+        let mut work = Work::begin(&self.workshop, &self.fold, job, self.machine.wanted(), first);
         if self.machine.stopping() {
             work.deadline = Some(Instant::now() + self.grace);
         }
@@ -234,7 +238,7 @@ impl Driver {
     }
 
     /// Journals an event and lets follow what follows; one that has lost its turn (the end of work that was cut off) is dropped.
-    async fn record_if_legal(&mut self, event: Event) -> Driven {
+    pub(super) async fn record_if_legal(&mut self, event: Event) -> Driven {
         match self.machine.run().check(&event) {
             Ok(()) => self.record(event).await,
             Err(error) => {
@@ -246,6 +250,9 @@ impl Driver {
 
     pub(super) async fn record(&mut self, event: Event) -> Driven {
         let recorded = self.scribe.append(event).await?;
+        if matches!(recorded.event, Event::StepDone { .. } | Event::UndoDone { .. }) {
+            self.claiming.moved_on();
+        }
         match self.machine.handle(&recorded.event) {
             Ok(effects) => self.effects.extend(effects),
             Err(error) => tracing::error!(%error, "an event was journaled that the machine does not take"),

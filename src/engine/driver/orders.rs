@@ -1,14 +1,16 @@
 //! What the front end asks: commands, which may have to wait until the target is this run's, and queries.
 
 use super::Driver;
-use super::claim::{Claim, ClaimError};
+use super::claim::{Beforehand, Claim, ClaimError, other_target};
 use super::drive::Driven;
-use super::work::Inquiry;
+use super::work::{Inquiry, Job};
 use crate::engine::command::Command;
 use crate::engine::effect::Wanted;
 use crate::engine::event::{Ended, Event};
 use crate::engine::machine::Refusal;
 use crate::engine::snapshot::{DataView, LogLevel};
+use crate::engine::status::Status;
+use crate::runbook::StepId;
 use std::sync::Arc;
 use tokio::task::JoinError;
 
@@ -29,7 +31,7 @@ impl Driver {
         }
         if self.claiming.asked.is_some() {
             self.claiming.queue.push_back(command);
-        } else if begins && !self.claiming.stands() && !self.machine.run().at_work() {
+        } else if begins && !self.claiming.stands() && !self.machine.run().at_work() && self.may_be_reached() {
             self.claiming.ask(&self.workshop, command);
         } else {
             self.obey(&command);
@@ -63,22 +65,18 @@ impl Driver {
         let claimed = joined.unwrap_or_else(|error| Err(ClaimError::Unreachable(error.to_string())));
         match claimed {
             Ok(claim) => {
-                let address = self.workshop.target.label();
-                let event = Event::TargetClaimed { identity: claim.identity.clone(), address: Some(address.clone()) };
-                if self.machine.run().check(&event).is_err() {
-                    let known = self.machine.run().identity().cloned().unwrap_or_default();
-                    self.refuse(&other_target(&known.name, &claim.identity.name));
+                let known = self.machine.run().identity().cloned();
+                if let Some(known) = known.filter(|known| *known != claim.identity) {
+                    self.refuse(&Refusal(other_target(&known.name, &claim.identity.name)));
                     self.claiming.give_up();
                     return Ok(());
                 }
-                self.claiming.hold(claim);
-                if self.fold.snapshot().target != address {
-                    let before = &self.fold.snapshot().target;
-                    self.live.log(LogLevel::Warn, None, format!("the target is {address} now; it was {before} before"));
-                }
-                self.record(event).await?;
+                self.hold(claim).await?;
             }
-            Err(ClaimError::Unreachable(why)) => self.live.log(LogLevel::Warn, None, why),
+            Err(ClaimError::Unreachable(why)) => {
+                self.claiming.missed();
+                self.live.log(LogLevel::Warn, None, why);
+            }
             Err(ClaimError::Held(why)) => {
                 self.refuse(&Refusal(why));
                 self.claiming.give_up();
@@ -93,6 +91,37 @@ impl Driver {
             self.command(next);
         }
         Ok(())
+    }
+
+    /// The target is this run's from now on.
+    pub(super) async fn hold(&mut self, claim: Claim) -> Driven {
+        let address = self.workshop.target.label();
+        let event = Event::TargetClaimed { identity: claim.identity.clone(), address: Some(address.clone()) };
+        self.claiming.hold(claim);
+        if self.fold.snapshot().target != address {
+            let before = &self.fold.snapshot().target;
+            self.live.log(LogLevel::Warn, None, format!("the target is {address} now; it was {before} before"));
+        }
+        self.record_if_legal(event).await
+    }
+
+    /// Whether the target could be asked: where a pod of a step carries the connections, while that step is done.
+    fn may_be_reached(&self) -> bool {
+        let carrier = self.workshop.carrier(&self.fold);
+        let step = carrier.and_then(|step| self.machine.run().step(&step).map(|step| step.status));
+        step.is_none_or(|status| status == Status::Done)
+    }
+
+    /// What the work has to do first: take the target, where that is not this run's yet. The step that makes the pod which carries the
+    /// connections, and those before it, do without.
+    pub(super) fn beforehand(&mut self, job: &Job) -> Option<Beforehand> {
+        let step = job.step()?;
+        let place = |id: &StepId| self.machine.run().steps().iter().position(|step| step.id == *id);
+        let after = self.workshop.carrier(&self.fold).is_none_or(|carrier| place(step) > place(&carrier));
+        if !after || !self.may_be_reached() {
+            return None;
+        }
+        self.claiming.beforehand(&self.workshop, self.machine.run().identity())
     }
 
     pub(super) fn answered(&mut self, joined: Result<DataView, JoinError>) {
@@ -118,11 +147,4 @@ impl Driver {
             }
         }
     }
-}
-
-fn other_target(known: &str, given: &str) -> Refusal {
-    Refusal(format!(
-        "this run began with another database than the address given now leads to ({known} then, {given} now, on another server or \
-         made anew since); nothing was touched: give the former address, or begin another run"
-    ))
 }

@@ -1,5 +1,6 @@
 //! Work in progress: an action's call on a task of its own, with the wires to it.
 
+use super::claim::{Beforehand, Claim};
 use super::context::{Bench, Workshop};
 use crate::action::ActionError;
 use crate::engine::command::LateWrites;
@@ -36,6 +37,8 @@ pub(super) struct Work {
     pub(super) job: Job,
     pub(super) task: JoinHandle<Came>,
     pub(super) reports: mpsc::UnboundedReceiver<Report>,
+    /// The claim on the target that was taken first.
+    pub(super) claimed: Option<oneshot::Receiver<Claim>>,
     wish: watch::Sender<Wish>,
     /// Whether it was ever asked to stand still or to stop: an `Interrupted` is then obedience.
     pub(super) asked: bool,
@@ -56,24 +59,48 @@ impl Job {
             Self::Count(..) => None,
         }
     }
+
+    fn failed(&self, error: ActionError) -> Came {
+        match self {
+            Self::Prepare(step) => Came::Prepared(step.clone(), Err(error)),
+            Self::Apply(step, _) => Came::Applied(step.clone(), Err(error)),
+            Self::Undo(step, _, _) => Came::Undone(step.clone(), Err(error)),
+            Self::Count(..) => Came::Counted(Err(error.message)),
+        }
+    }
 }
 
 impl Work {
-    /// Begins a job.
-    pub(super) fn begin(workshop: &Workshop, fold: &Fold, job: Job, wanted: Wanted) -> Self {
+    /// Begins a job; what has to be done `first` is done on the same task.
+    pub(super) fn begin(
+        workshop: &Workshop,
+        fold: &Fold,
+        job: Job,
+        wanted: Wanted,
+        first: Option<Beforehand>,
+    ) -> Self {
         let (progress, reports) = ProgressSink::new();
         let (wish, control) = Control::new();
+        let (over, claimed) = oneshot::channel();
         let task = match &job {
             Job::Count(steps, writes) => {
                 let benches = steps.iter().map(|step| (step.clone(), workshop.silent_bench(fold, step))).collect();
                 tokio::spawn(count(benches, writes.clone()))
             }
             Job::Prepare(step) | Job::Apply(step, _) | Job::Undo(step, _, _) => {
-                let bench = workshop.bench(fold, step, progress, control);
-                tokio::spawn(act(job.clone(), bench.map_err(|problems| problems.to_string())))
+                let bench = workshop.bench(fold, step, progress.clone(), control.clone());
+                let (job, bench) = (job.clone(), bench.map_err(|problems| problems.to_string()));
+                tokio::spawn(async move {
+                    if let Some(first) = first
+                        && let Err(error) = first.take(over, &progress, &control).await
+                    {
+                        return job.failed(error);
+                    }
+                    act(job, bench).await
+                })
             }
         };
-        let mut work = Self { job, task, reports, wish, asked: false, deadline: None };
+        let mut work = Self { job, task, reports, claimed: Some(claimed), wish, asked: false, deadline: None };
         work.want(wanted);
         work
     }
@@ -95,13 +122,20 @@ impl Work {
             Ok(came) => return came,
             Err(error) => format!("the step's code broke, which is a bug of cutover: {error}"),
         };
-        let failed = || ActionError::new(FailureKind::Failed, error.clone());
-        match &self.job {
-            Job::Prepare(step) => Came::Prepared(step.clone(), Err(failed())),
-            Job::Apply(step, _) => Came::Applied(step.clone(), Err(failed())),
-            Job::Undo(step, _, _) => Came::Undone(step.clone(), Err(failed())),
-            Job::Count(..) => Came::Counted(Err(error)),
-        }
+        self.job.failed(ActionError::new(FailureKind::Failed, error))
+    }
+}
+
+/// The claim that the work took first, once it has; nothing else ever.
+pub(super) async fn claimed(first: &mut Option<oneshot::Receiver<Claim>>) -> Claim {
+    let claim = match first {
+        Some(claimed) => claimed.await,
+        None => std::future::pending().await,
+    };
+    *first = None;
+    match claim {
+        Ok(claim) => claim,
+        Err(_) => std::future::pending().await,
     }
 }
 

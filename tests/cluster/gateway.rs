@@ -192,21 +192,19 @@ fn a_copy_in_chunks_goes_on_when_its_gateway_pod_is_lost() {
     proves(&last(&copied));
 }
 
-/// A runbook that reaches the target and then does `statement` there.
-fn statement(stage: &Stage, user_secret: &str, statement: &str) -> PathBuf {
-    let (sqlite, schema) = (stage.directory.path().join("small.db"), stage.directory.path().join("small.sql"));
-    std::fs::write(&schema, "create table if not exists note (id bigint);").unwrap();
+/// A runbook that reaches the target and then does `sql` there.
+fn with_sql(stage: &Stage, secret: &str, sql: &str) -> PathBuf {
+    let sqlite = stage.directory.path().join("small.db");
     rusqlite::Connection::open(&sqlite).unwrap().execute_batch("create table if not exists note (id integer)").unwrap();
     let text = format!(
-        "name: gateway\nsource: {{sqlite: {}}}\ntarget: {{secret: {user_secret}, gateway: exec}}\n\
+        "name: gateway\nsource: {{sqlite: {}}}\ntarget: {{secret: {secret}, gateway: exec}}\n\
          service: {{name: app, platform: kubernetes, context: \"{}\", namespace: {}}}\n\
          steps:\n- {{action: preflight}}\n- {{action: test-pod, with: {{image: \"{}\"}}}}\n\
-         - {{action: generate-schema, with: {{sql: [{}]}}}}\n- {{action: sql, with: {{apply: \"{statement}\", undo: select 1}}}}\n",
+         - {{action: sql, with: {{apply: \"{sql}\", undo: select 1}}}}\n",
         sqlite.display(),
         stage.context,
         stage.namespace,
         image("psql"),
-        schema.display(),
     );
     let path = stage.directory.path().join(format!("{}.yaml", text.len()));
     std::fs::write(&path, text).unwrap();
@@ -217,8 +215,9 @@ fn statement(stage: &Stage, user_secret: &str, statement: &str) -> PathBuf {
 fn one_operator_at_a_time_works_through_test_pods() {
     let Some(stage) = stage() else { return };
     stage.database();
-    let run = |statement_: &str| {
-        let runbook = statement(&stage, "database", statement_);
+    stage.sql("create table note (id bigint)");
+    let run = |sql: &str| {
+        let runbook = with_sql(&stage, "database", sql);
         stage.cutover(&["run", runbook.to_str().unwrap(), "--headless", "--yes", "--output", "json"])
     };
     let mut first = run("select pg_sleep(300)").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -242,23 +241,25 @@ fn one_operator_at_a_time_works_through_test_pods() {
 fn what_preflight_had_to_put_off_is_asked_once_the_pod_is_there() {
     let Some(stage) = stage() else { return };
     stage.database();
-    stage.sql("create role guest login password 'guest-of-app'");
+    stage.sql("create table note (id bigint); create role guest login password 'guest-of-app'");
     stage.apply(
         "{apiVersion: v1, kind: Secret, metadata: {name: guest}, stringData: {host: db, name: app, user: guest, \
          password: guest-of-app, sslmode: disable}}",
     );
-    let runbook = statement(&stage, "guest", "select 1");
-    let output = stage
-        .cutover(&["run", runbook.to_str().unwrap(), "--headless", "--yes", "--output", "json"])
-        .output()
-        .unwrap();
+    let runbook = with_sql(&stage, "guest", "select 1");
+    let output =
+        stage.cutover(&["run", runbook.to_str().unwrap(), "--headless", "--yes", "--output", "json"]).output().unwrap();
     let said = told(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("put off to test-pod") || said.contains("put-off"), "preflight put it off: {said}");
     assert!(said.contains("guest may not create schema"), "{said}");
     let run = id(&stage);
     let status = stage.cutover(&["status", &run]).output().unwrap();
-    assert!(told(&status).lines().any(|line| line.starts_with("test-pod") && line.contains("failed")), "{}", told(&status));
+    assert!(
+        told(&status).lines().any(|line| line.starts_with("test-pod") && line.contains("failed")),
+        "{}",
+        told(&status)
+    );
     let back = stage.cutover(&["rollback", &run, "--headless", "--yes"]).output().unwrap();
     assert_eq!(back.status.code(), Some(0), "{}", told(&back));
     assert_eq!(stage.left_of_ours(), "");

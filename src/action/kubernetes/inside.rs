@@ -264,12 +264,7 @@ struct Replacement<'a> {
 /// Streams the file and compares what arrived; it takes its place only whole, and while nobody writes there: a journal that appeared beside
 /// it in that moment would be played into it. Whoever had the former database open ends without another write. Process 1 ends when asked,
 /// and the kubelet starts the container again on the same volume. All in one script, which a lost connection does not leave half way.
-async fn send(
-    context: &Context,
-    pod: &str,
-    container: &str,
-    replacement: &Replacement<'_>,
-) -> Result<(), ActionError> {
+async fn send(context: &Context, pod: &str, container: &str, replacement: &Replacement<'_>) -> Result<(), ActionError> {
     let (cluster, Replacement { path, file, stop, go_on }) = (context.cluster()?, replacement);
     let bytes = tokio::fs::read(file).await.map_err(|error| ActionError::file("reading", file, &error))?;
     let sha256 = frozen::recorded(file).map(|record| record.sha256).unwrap_or_default();

@@ -38,7 +38,11 @@ impl Action for TestPod {
         Description {
             does: format!("Starts pod {name} and asks the database from there."),
             effects: vec![
-                format!("creates pod {name} ({}), which ends by itself after {} s", self.0.image, manifest::lifetime(&self.0)),
+                format!(
+                    "creates pod {name} ({}), which ends by itself after {} s",
+                    self.0.image,
+                    manifest::lifetime(&self.0)
+                ),
                 format!("gives it the database's address from Secret {secret}, in its environment"),
                 "runs `select 1` by psql in it, and asks through it what preflight had to put off".to_owned(),
             ],

@@ -72,13 +72,7 @@ impl Job {
 
 impl Work {
     /// Begins a job; what has to be done `first` is done on the same task.
-    pub(super) fn begin(
-        workshop: &Workshop,
-        fold: &Fold,
-        job: Job,
-        wanted: Wanted,
-        first: Option<Beforehand>,
-    ) -> Self {
+    pub(super) fn begin(workshop: &Workshop, fold: &Fold, job: Job, wanted: Wanted, first: Option<Beforehand>) -> Self {
         let (progress, reports) = ProgressSink::new();
         let (wish, control) = Control::new();
         let (over, claimed) = oneshot::channel();

@@ -9,12 +9,11 @@ fn steps() -> String {
     format!(
         "- {{action: apply, with: {{manifest: \"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: made}}, data: {{a: b}}}}\"}}}}\n\
          - {{action: job, with: {{timeout_seconds: 90, manifest: \"{{apiVersion: batch/v1, kind: Job, spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: j, image: '{}', command: ['true']}}]}}}}}}}}\"}}}}\n\
-         - {{action: scale, with: {{workloads: [deployment/app], replicas: 2}}}}\n\
          - {{action: quiesce, with: {{workloads: [deployment/app]}}}}\n\
          - {{id: ini, action: switch-config, with: {{configmap: app, key: app.ini, set: {{database: {{type: postgres}}}}}}}}\n\
          - {{id: secret, action: switch-config, with: {{secret_name: app-env, set: {{\"\": {{APP_DATABASE_TYPE: postgres}}}}}}}}\n\
          - {{id: env, action: switch-config, with: {{env: {{workload: deployment/app, set: {{TYPE: postgres}}}}}}}}\n\
-         - {{action: start, with: {{workloads: [deployment/app], replicas: 1, timeout_seconds: 90}}}}\n\
+         - {{action: start, with: {{workloads: [deployment/app], timeout_seconds: 90}}}}\n\
          - {{action: cleanup}}\n",
         image("psql")
     )

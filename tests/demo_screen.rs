@@ -2,10 +2,14 @@
 //! the operator reads.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod support;
+
 #[path = "support/terminal.rs"]
 mod terminal;
 
 use portable_pty::CommandBuilder;
+use std::path::Path;
+use std::process::Command;
 use terminal::Terminal;
 
 /// Takes the third choice of an open gate.
@@ -15,8 +19,13 @@ const REFUSE: &str = "\t\r";
 
 /// The demo, laid out and waiting for its start.
 fn demo() -> Terminal {
+    demo_with(&[])
+}
+
+fn demo_with(more: &[&str]) -> Terminal {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_cutover"));
     command.args(["demo", "--rows", "300"]);
+    command.args(more);
     let mut terminal = Terminal::spawn(120, 40, command, &[]);
     terminal.wait_for("○ ready");
     terminal
@@ -62,6 +71,41 @@ fn leave(terminal: &mut Terminal) {
     terminal.is_restored();
 }
 
+/// Presses a key until the terminal shows `text`.
+fn press_until(terminal: &mut Terminal, key: &str, text: &str) {
+    for _ in 0..40 {
+        terminal.settle(std::time::Duration::from_millis(100));
+        if terminal.shown().contains(text) {
+            return;
+        }
+        terminal.keys(key);
+    }
+    panic!("no `{text}`:\n{}", terminal.shown());
+}
+
+/// The report of the terminal's only run.
+fn report(terminal: &Terminal) -> String {
+    let runs = terminal.state().join("runs");
+    let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().file_name();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
+    support::run(command.arg("report").arg(run).env("CUTOVER_STATE_DIR", terminal.state()))
+}
+
+/// The URL of a kept demo's target.
+fn target(directory: &Path) -> String {
+    let read = |name: &str| std::fs::read_to_string(directory.join("postgres").join(name)).unwrap().trim().to_owned();
+    format!("postgres://postgres:{}@127.0.0.1:{}/oncall", read("password"), read("port"))
+}
+
+/// Goes back to before a step through the palette, and agrees.
+fn go_back_to(terminal: &mut Terminal, step: &str) {
+    terminal.keys(":");
+    terminal.wait_for("type to find");
+    terminal.keys(&format!("roll back to {step}\r"));
+    terminal.wait_for(&format!("Roll back to before {step}?"));
+    terminal.keys("\t\r");
+}
+
 /// How many rows the end card says have been moved.
 fn moved(terminal: &Terminal) -> String {
     let shown = terminal.shown();
@@ -71,7 +115,8 @@ fn moved(terminal: &Terminal) -> String {
 
 #[test]
 fn a_whole_cutover_by_keys_alone() {
-    let mut terminal = demo();
+    let kept = tempfile::tempdir().unwrap();
+    let mut terminal = demo_with(&["--keep", kept.path().join("demo").to_str().unwrap()]);
     start(&mut terminal);
     terminal.wait_for("running");
     terminal.keys(" ");
@@ -83,8 +128,9 @@ fn a_whole_cutover_by_keys_alone() {
     waits_at(&mut terminal, "quiesce");
     terminal.keys("\r");
     terminal.wait_for("is down from here on");
+    terminal.keys("ask Anna first");
     terminal.keys(REFUSE);
-    terminal.wait_for("gate refused by");
+    terminal.wait_for(": ask Anna first");
     agree(&mut terminal, "quiesce");
 
     waits_at(&mut terminal, "truncate");
@@ -98,6 +144,7 @@ fn a_whole_cutover_by_keys_alone() {
     terminal.wait_for("everywhere");
     terminal.keys("\u{1b}");
     terminal.wait_for_not("everywhere");
+    decide_about_a_column(&mut terminal);
     terminal.keys("1");
     agree(&mut terminal, "truncate");
 
@@ -127,8 +174,84 @@ fn a_whole_cutover_by_keys_alone() {
     assert_eq!(moved(&terminal), "778");
     terminal.wait_for("12 of 12 tables equal cell by cell, 778 rows");
     terminal.wait_for("✓ log_record");
+    // The log, whole, on the terminal's clipboard.
+    terminal.keys("4y");
+    terminal.wait_for_times("\u{1b}]52;c;", 1);
     leave(&mut terminal);
     assert!(terminal.shown().contains("done after"), "{}", terminal.shown());
+    let report = report(&terminal);
+    for decided in [
+        "ask Anna first",
+        "unit of public.log_record.silence_delay: us",
+        "public.log_record.silence_delay that do not fit: null",
+    ] {
+        assert!(report.contains(decided), "{decided} is not in\n{report}");
+    }
+}
+
+/// In the Plan view: the unit of an interval, and what becomes of cells that do not fit.
+fn decide_about_a_column(terminal: &mut Terminal) {
+    terminal.keys("h/silence_delay\r");
+    terminal.wait_for_not("kv_store ");
+    press_until(terminal, "j", "public.log_record ·");
+    terminal.keys("\r");
+    press_until(terminal, "j", "╭ silence_delay");
+    terminal.keys("u");
+    terminal.wait_for("Unit of public.log_record.silence_delay");
+    press_until(terminal, "\t", "▸[ us ]");
+    terminal.keys("\r");
+    terminal.wait_for("decided it in this run");
+    terminal.keys("p");
+    terminal.wait_for("Cells of public.log_record.silence_delay that do not fit");
+    press_until(terminal, "\t", "▸[ null ]");
+    terminal.keys("\r");
+    terminal.wait_for("misfits    null");
+}
+
+#[test]
+fn what_somebody_changed_is_found_shown_and_only_lost_when_asked() {
+    let kept = tempfile::tempdir().unwrap();
+    let directory = kept.path().join("demo");
+    let mut terminal = demo_with(&["--keep", directory.to_str().unwrap()]);
+    start(&mut terminal);
+    for step in ["quiesce", "truncate"] {
+        agree(&mut terminal, step);
+    }
+    waits_at(&mut terminal, "spot-check");
+    let change = "update public.alert_group set title = 'somebody' where id = 7; delete from public.alert where id = 9";
+    support::psql(&target(&directory), change);
+    go_back_to(&mut terminal, "verify");
+    terminal.wait_for("Rolled back in part");
+    terminal.keys("\u{1b}");
+    terminal.wait_for("enter go on");
+    terminal.keys("\r");
+    terminal.wait_for("Go on with this run?");
+    terminal.keys("\t\r");
+
+    terminal.wait_for("2 rows differ");
+    terminal.wait_for("public.alert id=9 missing in the target");
+    terminal.wait_for("▸ somebody");
+    terminal.keys("3");
+    terminal.wait_for("alert_group                42 ▸  42");
+    terminal.keys("/alert_group\r\rx");
+    terminal.wait_for("differing · 1 row");
+    terminal.wait_for("1 cell differs");
+    terminal.keys("1");
+
+    // What somebody changed is not thrown away by going back either, before that is asked for by name.
+    go_back_to(&mut terminal, "truncate");
+    terminal.wait_for("✗ could not be taken back");
+    terminal.keys("\r");
+    terminal.wait_for("copy could not be taken back");
+    press_until(&mut terminal, "\t", "▸[ Lose… ]");
+    terminal.keys("\r");
+    terminal.wait_for("type oncall-demo to lose them");
+    terminal.keys("oncall-demo\t\r");
+    terminal.wait_for("Rolled back in part");
+    assert_eq!(support::psql(&target(&directory), "select count(*) from public.alert"), "0");
+    terminal.keys("q");
+    terminal.ended();
+    terminal.is_restored();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! prints its own and holds them against nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails by panicking")]
 
-#[path = "../../tests/screens/fixture.rs"]
+#[path = "../../tests/screens/fixture/mod.rs"]
 #[allow(dead_code, reason = "the tests use all of it")]
 mod fixture;
 mod frames;

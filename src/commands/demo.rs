@@ -2,7 +2,7 @@
 
 use super::driving::{Manner, begin, drive};
 use super::target::Kept;
-use super::{Stop, host, secrets};
+use super::{Stop, host, print, secrets};
 use crate::cli;
 use crate::connect::postgres::Address;
 use crate::demo::{self, Demo};
@@ -13,13 +13,16 @@ use crate::runbook::{Document, Outputs, TargetFacts};
 pub(super) async fn run(options: cli::Demo) -> Result<u8, Stop> {
     let rows = i64::try_from(options.rows).map_err(|_| Stop::wrong("--rows: that is more than a table holds"))?;
     let keep = options.keep.as_deref();
+    let screen = !options.headless && host::has_terminal();
+    if screen {
+        print("laying out a SQLite source and a PostgreSQL of its own…");
+    }
     let demo = demo::prepare(keep, rows).map_err(|error| Stop::failed(error.to_string()))?;
     let runs = demo.state_directory().map_or_else(Runs::from_environment, |state| Ok(Runs::at(&state)))?;
     let document = Document::parse(demo::RUNBOOK, demo::RUNBOOK_FILE)?;
     let values = secrets::gather(&document, &demo.parameters())?;
     let runbook = document.resolve(&values, &TargetFacts::default(), &Outputs::new())?;
     let order = begin(&runs, &runbook.name, (document, values), target(&demo)?)?;
-    let screen = !options.headless && host::has_terminal();
     drive(order, &Manner { screen, yes: !screen, passing: keep.is_none(), ..Manner::default() }).await
 }
 

@@ -318,6 +318,22 @@ pub enum Ended {
     Refused,
 }
 
+impl Ended {
+    /// As the log tells it.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Until => "as far as it was asked to go",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled back",
+            Self::Waiting => "waits for its operator",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 impl Event {
     /// The one step that the event is about, if it is about one.
     #[must_use]

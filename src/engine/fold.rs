@@ -8,7 +8,7 @@ pub(super) use steps::seconds_between;
 use super::event::{Event, Recorded, RunCreated};
 use super::machine::Run;
 use super::recover::BadEntry;
-use super::snapshot::Snapshot;
+use super::snapshot::{RunState, Snapshot};
 use crate::evidence::{IntervalUnit, Outcome, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ impl Fold {
             Event::RunEnded { .. } => self.snapshot.ended = Some(*at),
             Event::TargetClaimed { address: Some(address), .. } => self.snapshot.target.clone_from(address),
             Event::ProcessStarted { .. } | Event::ProcessEnded { .. } | Event::TargetClaimed { .. } => {}
+            Event::StepStarted { .. } | Event::GateReached { .. } => self.take_start(*at),
             _ => self.snapshot.ended = None,
         }
         self.remember(event);
@@ -64,6 +65,14 @@ impl Fold {
             parameters: created.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             ..Snapshot::default()
         };
+    }
+
+    /// A run that lay ready for an hour has not taken an hour: it begins with its first step.
+    fn take_start(&mut self, at: jiff::Timestamp) {
+        self.snapshot.ended = None;
+        if self.snapshot.state == RunState::Ready {
+            self.snapshot.started = Some(at);
+        }
     }
 
     /// What later steps and their templates need of earlier ones.

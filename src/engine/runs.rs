@@ -12,7 +12,7 @@
 use super::event::{Event, Operator, Recorded, RunCreated};
 use super::fold::fold;
 use super::recover::{BadEntry, read_event};
-use super::snapshot::{RunState, Snapshot};
+use super::snapshot::{RunState, Snapshot, Status};
 use crate::journal::{FILE, Holder, JournalError, Lock, SqliteJournal};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -160,17 +160,20 @@ impl Runs {
         self.list()?.into_iter().next().ok_or(RunsError::None { what: "run", directory: self.directory.clone() })
     }
 
-    /// How long each step took, in seconds, when the runbook `name` was last carried out to its end; empty when it was not lately.
+    /// How long each step of the runbook `name` took when it was last carried out to its end, and when it was last taken back.
     #[must_use]
-    pub fn durations(&self, name: &str) -> BTreeMap<String, f64> {
+    pub fn durations(&self, name: &str) -> Durations {
         let prefix = slug(name);
         let lately =
             self.list().unwrap_or_default().into_iter().filter(|run| run.id().starts_with(&prefix)).take(LATELY);
-        let done = lately
-            .filter_map(|run| run.snapshot().ok())
-            .find(|last| last.runbook == name && last.state == RunState::Done);
-        let steps = done.map(|last| last.steps).unwrap_or_default();
-        steps.into_iter().filter_map(|step| Some((step.id, step.seconds?))).collect()
+        let lately: Vec<Snapshot> =
+            lately.filter_map(|run| run.snapshot().ok()).filter(|last| last.runbook == name).collect();
+        let took = |state, status| {
+            let last = lately.iter().find(|last| last.state == state);
+            let steps = last.into_iter().flat_map(|last| &last.steps).filter(move |step| step.status == status);
+            steps.filter_map(|step| Some((step.id.clone(), step.seconds?))).collect()
+        };
+        Durations { forward: took(RunState::Done, Status::Done), back: took(RunState::RolledBack, Status::Undone) }
     }
 
     /// The newest run that can be gone on with: neither done nor taken back. One that cannot be read is passed over, and one that
@@ -189,6 +192,15 @@ impl Runs {
         }
         ready.ok_or(RunsError::None { what: "unfinished run", directory: self.directory.clone() })
     }
+}
+
+/// What steps took in former runs of the same runbook, in seconds, by their ids; empty where there was none lately.
+#[derive(Clone, Debug, Default)]
+pub struct Durations {
+    /// To be done.
+    pub forward: BTreeMap<String, f64>,
+    /// To be taken back.
+    pub back: BTreeMap<String, f64>,
 }
 
 impl RunDir {

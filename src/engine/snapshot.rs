@@ -78,6 +78,23 @@ pub struct Snapshot {
     pub decisions: Vec<Decision>,
 }
 
+impl Snapshot {
+    /// The step that the rollback under way goes down to; none where everything is to be taken back.
+    #[must_use]
+    pub fn rollback_goal(&self) -> Option<StepId> {
+        let goal = self.decisions.iter().rev().find_map(|decision| decision.what.strip_prefix("roll back to "))?;
+        self.steps.iter().any(|step| step.id == goal).then(|| StepId::from(goal))
+    }
+}
+
+impl StepView {
+    /// Whether taking it back found what came since, and waits to be told what becomes of that.
+    #[must_use]
+    pub fn would_lose_writes(&self) -> bool {
+        self.status == Status::UndoFailed && self.failure == Some(FailureKind::Waiting)
+    }
+}
+
 /// Who answers the run's questions, seen from the terminal that the snapshot is shown on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -197,6 +214,9 @@ pub struct StepView {
     pub seconds: Option<f64>,
     /// How long it will take, if somebody knows.
     pub estimate_seconds: Option<f64>,
+    /// How long taking it back took in the last run of this runbook that was rolled back, in seconds.
+    #[serde(default)]
+    pub back_seconds: Option<f64>,
     /// Whether a checkpoint stands from which it can be taken back.
     pub checkpoint: bool,
     /// How often it was started.

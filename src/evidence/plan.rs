@@ -43,6 +43,14 @@ pub struct PlanReport {
     pub load: LoadPlan,
 }
 
+impl PlanReport {
+    /// Whether the cells were read for it: what is stored in which column is known then, and what does not fit.
+    #[must_use]
+    pub fn looked_at_cells(&self) -> bool {
+        self.tables.iter().flat_map(|table| &table.columns).any(|column| !column.storage.is_empty())
+    }
+}
+
 /// How the rows get into the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadPlan {

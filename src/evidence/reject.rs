@@ -53,6 +53,19 @@ pub enum Policy {
     SkipRow,
 }
 
+impl Policy {
+    /// Its name, as in the runbook.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Null => "null",
+            Self::Replace => "replace",
+            Self::SkipRow => "skip-row",
+        }
+    }
+}
+
 impl std::str::FromStr for Policy {
     type Err = String;
 

@@ -1,7 +1,7 @@
 //! The last object of the JSON output, to the letter of the command line's contract (README, "JSON").
 
 use super::verdict::{Outcome, Verdict, failed_step};
-use crate::engine::snapshot::{FailureKind, Question, Snapshot, Status, StepView};
+use crate::engine::snapshot::{Question, Snapshot, Status, StepView};
 use crate::engine::{Ended, Ending};
 use crate::evidence::{ColumnRepair, Difference, Evidence, Key, Reject, TableResult};
 use crate::report::model::{elapsed, outage};
@@ -159,15 +159,12 @@ fn is_half_way_back(snapshot: &Snapshot) -> bool {
 
 /// The `--to` of the rollback under way; without it everything would be taken back.
 fn to(snapshot: &Snapshot) -> String {
-    let goal = snapshot.decisions.iter().rev().find_map(|decision| decision.what.strip_prefix("roll back to "));
-    let step = goal.filter(|goal| snapshot.steps.iter().any(|step| step.id == *goal));
-    step.map_or_else(String::new, |step| format!(" --to {step}"))
+    snapshot.rollback_goal().map_or_else(String::new, |step| format!(" --to {step}"))
 }
 
 /// Whether an undo found rows that came since, and waits to be told what becomes of them.
 fn would_lose_writes(snapshot: &Snapshot) -> bool {
-    failed_step(snapshot)
-        .is_some_and(|step| step.status == Status::UndoFailed && step.failure == Some(FailureKind::Waiting))
+    failed_step(snapshot).is_some_and(StepView::would_lose_writes)
 }
 
 /// The command that goes back, where something was changed that can be taken back and that is not the end of it.

@@ -7,7 +7,7 @@ use crate::engine::snapshot::{Decision, LogLevel, PartProgress};
 use crate::evidence::{Difference, DifferenceKind, Finding, Reject, TableResult, Verdict};
 use crate::figures;
 use crate::report::proof::is_equal;
-use crate::report::{aligned, cell, key, policy_name};
+use crate::report::{aligned, cell, key};
 use jiff::Timestamp;
 
 /// Rejects and differences that are printed; the report has more of them.
@@ -185,7 +185,7 @@ fn listed<T>(noun: &str, found: &[T], total: u64, line: impl Fn(&T) -> String) -
 fn reject(reject: &Reject) -> String {
     let column = reject.column.as_deref().unwrap_or("whole row");
     let value = reject.value.as_deref().unwrap_or("NULL");
-    let policy = policy_name(reject.action);
+    let policy = reject.action.name();
     format!("{} {} {column}: {value}: {} (policy {policy})", reject.table, key(&reject.key), reject.reason)
 }
 

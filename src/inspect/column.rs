@@ -10,9 +10,6 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Distinct values that are counted exactly; beyond it the count is a lower bound.
-const DISTINCT: usize = 1_000_000;
-
 pub(super) async fn answer(sides: &Sides, table: &str, column: &str) -> Result<ColumnView, String> {
     let whole = sides.table(table)?;
     let mapped = whole.columns.iter().find(|own| own.target.name == column);
@@ -57,7 +54,7 @@ impl<'a> Gathered<'a> {
     }
 
     fn value(&mut self, bytes: &[u8]) {
-        if self.distinct.len() < DISTINCT {
+        if (self.distinct.len() as u64) < Distribution::DISTINCT {
             self.distinct.insert(xxh3_64(bytes));
         }
         *self.places.entry(bucket::place(bytes, self.ty)).or_default() += 1;

@@ -246,7 +246,7 @@ pub struct Distribution {
     pub rows: u64,
     /// NULLs.
     pub nulls: u64,
-    /// Distinct values.
+    /// Distinct values; [`Distribution::DISTINCT`] where there are as many or more.
     pub distinct: u64,
     /// Smallest.
     pub min: Option<String>,
@@ -254,4 +254,9 @@ pub struct Distribution {
     pub max: Option<String>,
     /// Label and count.
     pub buckets: Vec<(String, u64)>,
+}
+
+impl Distribution {
+    /// Distinct values beyond these are not counted.
+    pub const DISTINCT: u64 = 1_000_000;
 }

@@ -5,7 +5,7 @@ use super::markdown::{
     repaired_values, table_cells,
 };
 use super::model::{Report, StepReport};
-use super::words::{policy_name, state_name, status_name};
+use super::words::{state_name, status_name};
 use crate::engine::snapshot::{RunState, Snapshot, Status};
 use crate::figures;
 
@@ -129,7 +129,7 @@ fn columns(report: &Report<'_>) -> String {
             format!("{}.{}", column.table, column.column),
             column.conversion.to_owned(),
             column.unit.map_or("none needed", crate::evidence::IntervalUnit::name).to_owned(),
-            policy_name(column.policy).to_owned(),
+            column.policy.name().to_owned(),
             column.because.to_owned(),
         ]
     });

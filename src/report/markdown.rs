@@ -2,7 +2,7 @@
 
 use super::model::{Report, StepReport};
 use super::proof::is_equal;
-use super::words::{cell, key, policy_name, state_name, status_name};
+use super::words::{cell, key, state_name, status_name};
 use crate::engine::snapshot::Snapshot;
 use crate::evidence::{ColumnRepair, DifferenceKind, ValueRepair, Verdict};
 use crate::figures;
@@ -114,7 +114,7 @@ fn columns(report: &Report<'_>) -> String {
             format!("{}.{}", column.table, column.column),
             column.conversion.to_owned(),
             column.unit.map_or("none needed", crate::evidence::IntervalUnit::name).to_owned(),
-            policy_name(column.policy).to_owned(),
+            column.policy.name().to_owned(),
             column.because.to_owned(),
         ]
     };
@@ -160,7 +160,7 @@ pub(super) fn reject_cells(reject: &crate::evidence::Reject) -> Vec<String> {
         reject.column.clone().unwrap_or_else(|| "whole row".to_owned()),
         reject.value.clone().unwrap_or_else(|| "NULL".to_owned()),
         reject.reason.clone(),
-        policy_name(reject.action).to_owned(),
+        reject.action.name().to_owned(),
     ]
 }
 

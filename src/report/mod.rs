@@ -16,7 +16,7 @@ mod words;
 pub use html::html;
 pub use markdown::markdown;
 pub use plan::plan;
-pub use words::{aligned, cell, key, policy_name, state_name, status_name};
+pub use words::{aligned, cell, key, state_name, status_name};
 
 use crate::engine::snapshot::Snapshot;
 

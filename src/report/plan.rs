@@ -1,6 +1,6 @@
 //! A plan for the terminal: what forbids the copy first, then what to know, then every table and column.
 
-use super::words::{aligned, key, policy_name};
+use super::words::{aligned, key};
 use crate::evidence::{
     ColumnPlan, IntervalEvidence, LevelComparison, LoadMode, LoadPlan, PlanReport, Policy, Reject, Severity,
     StorageClass, TablePlan, Warning,
@@ -115,7 +115,7 @@ fn misfits(table: &TablePlan) -> Vec<String> {
     let of_column = |column: &ColumnPlan| {
         let name = format!("{}.{}", table.table, column.column);
         let count = figures::counted(column.misfits_total, "cell");
-        let policy = policy_name(column.policy);
+        let policy = column.policy.name();
         let verb = if column.misfits_total == 1 { "does" } else { "do" };
         let head = format!("loss: {name}: {count} {verb} not fit {} (policy {policy})", column.target_type);
         let examples = column.misfits.iter().map(|misfit| {
@@ -132,7 +132,7 @@ fn breaks(report: &PlanReport) -> Vec<String> {
     let line = |reject: &Reject| {
         let column = reject.column.as_deref().unwrap_or("the row");
         let value = reject.value.as_deref().unwrap_or("NULL");
-        let policy = policy_name(reject.action);
+        let policy = reject.action.name();
         format!("{} {}: {column}: {value}: {} (policy {policy})", reject.table, key(&reject.key), reject.reason)
     };
     let mut lines: Vec<String> = report.breaks.iter().map(line).collect();
@@ -194,7 +194,7 @@ fn columns(report: &PlanReport) -> Vec<String> {
             storage(column),
             column.target_type.clone(),
             column.conversion.clone(),
-            if column.policy == Policy::Stop { String::new() } else { policy_name(column.policy).to_owned() },
+            if column.policy == Policy::Stop { String::new() } else { column.policy.name().to_owned() },
         ]
     };
     let rows: Vec<Vec<String>> =

@@ -1,7 +1,7 @@
 //! States and lists in words.
 
 use crate::engine::snapshot::{RunState, Status};
-use crate::evidence::{CellDifference, Key, Policy};
+use crate::evidence::{CellDifference, Key};
 use unicode_width::UnicodeWidthStr as _;
 
 /// What a run is doing, in words.
@@ -37,17 +37,6 @@ pub const fn status_name(status: Status) -> &'static str {
         Status::Undone => "taken back",
         Status::UndoFailed => "taking back failed",
         Status::Unknown => "started, end unknown",
-    }
-}
-
-/// A policy, as it is written in a runbook.
-#[must_use]
-pub const fn policy_name(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Stop => "stop",
-        Policy::Null => "null",
-        Policy::Replace => "replace",
-        Policy::SkipRow => "skip-row",
     }
 }
 

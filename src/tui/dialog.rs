@@ -77,6 +77,8 @@ pub(super) enum Needs {
     Nothing,
     /// Anything but blanks.
     Text,
+    /// A whole number, not below zero.
+    Number,
     /// This very name.
     Name(String),
 }
@@ -95,7 +97,16 @@ pub(super) enum Then {
     /// Leaves the screen, to take the run up in this process.
     TakeOver,
     /// Hands over what was typed.
-    Take,
+    Take(Typed),
+}
+
+/// What something typed is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    /// The key of a row.
+    Key,
+    /// The seed of a sample.
+    Seed,
 }
 
 /// What came of a key.
@@ -114,7 +125,7 @@ pub(super) enum Answer {
     /// The screen is left, to take the run up.
     TakeOver,
     /// It is closed and this was typed.
-    Taken(String),
+    Taken(Typed, String),
 }
 
 impl Dialog {
@@ -229,6 +240,10 @@ impl Dialog {
                 self.note = Some(format!("{} needs something typed above", choice.label));
                 return Answer::Stay;
             }
+            Needs::Number if typed.parse::<u64>().is_err() => {
+                self.note = Some(format!("{} needs a whole number typed above", choice.label));
+                return Answer::Stay;
+            }
             Needs::Name(name) if typed != *name => {
                 self.note = Some(format!("{} needs `{name}` typed above", choice.label));
                 return Answer::Stay;
@@ -241,7 +256,7 @@ impl Dialog {
             Then::Ask(dialog) => Answer::Ask(dialog),
             Then::Leave => Answer::Leave,
             Then::TakeOver => Answer::TakeOver,
-            Then::Take => Answer::Taken(typed),
+            Then::Take(what) => Answer::Taken(what, typed),
         }
     }
 

@@ -84,6 +84,7 @@ impl Keymap {
             only(View::Plan, Act::Policy, &[key('p')], 11),
             only(View::Data, Act::Riskiest, &[key('e')], 10),
             only(View::Data, Act::Sample, &[key('n')], 11),
+            only(View::Data, Act::Seed, &[key('N')], 0),
             only(View::Data, Act::Differing, &[key('x')], 12),
             only(View::Data, Act::FindKey, &[key('f')], 13),
             only(View::Data, Act::Distribution, &[key('d')], 14),

@@ -61,6 +61,16 @@ pub(super) fn cut_start(text: &str, columns: usize) -> String {
     std::iter::once("…").chain(kept.into_iter().rev()).collect()
 }
 
+/// At most `columns` of `text`, its middle replaced by `…`: for names, whose beginning and end both tell.
+pub(super) fn cut_middle(text: &str, columns: usize) -> String {
+    const LEAST: usize = 9;
+    if width(text) <= columns || columns < LEAST {
+        return cut(text, columns);
+    }
+    let end = cut_start(text, (columns - 1) / 2 + 1);
+    format!("{}{end}", take(pieces(text).into_iter(), columns - width(&end)))
+}
+
 /// `text` in exactly `columns`: cut, or filled with blanks at its end.
 pub(super) fn pad(text: &str, columns: usize) -> String {
     let mut padded = cut(text, columns);
@@ -185,7 +195,7 @@ pub(super) fn pieces(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, cut_line, cut_start, pad, pad_start, spread, visible, width, wrap};
+    use super::{cut, cut_line, cut_middle, cut_start, pad, pad_start, spread, visible, width, wrap};
     use proptest::prelude::{any, prop_assert, proptest};
     use ratatui::text::{Line, Span};
 
@@ -196,6 +206,7 @@ mod tests {
         assert_eq!(cut("日本語テーブル", 7), "日本語…");
         assert_eq!((cut("abc", 3), cut("abcd", 3), cut("abcd", 0)), ("abc".into(), "ab…".into(), String::new()));
         assert_eq!(cut_start("/var/lib/grafana/grafana.db", 12), "…/grafana.db");
+        assert_eq!(cut_middle("base_table_096", 12), "base_…le_096");
         assert_eq!((pad("日本", 5), pad_start("7", 3)), ("日本 ".into(), "  7".into()));
     }
 
@@ -224,6 +235,7 @@ mod tests {
         fn no_text_is_ever_wider_than_allowed(text in any::<String>(), columns in 0usize..40) {
             prop_assert!(width(&cut(&text, columns)) <= columns);
             prop_assert!(width(&cut_start(&text, columns)) <= columns);
+            prop_assert!(width(&cut_middle(&text, columns)) <= columns);
             prop_assert!(width(&pad(&text, columns)) == columns);
             let two = columns.max(2);
             prop_assert!(wrap(&text, two).iter().all(|line| width(line) <= two), "{:?}", wrap(&text, two));

@@ -289,8 +289,9 @@ impl Driver {
                 view.description.clone_from(description);
             }
         }
-        for view in snapshot.steps.iter_mut().filter(|view| view.estimate_seconds.is_none()) {
-            view.estimate_seconds = self.expected.get(&view.id).copied();
+        for view in &mut snapshot.steps {
+            view.estimate_seconds = view.estimate_seconds.or_else(|| self.expected.forward.get(&view.id).copied());
+            view.back_seconds = self.expected.back.get(&view.id).copied();
         }
         snapshot.data = self.data.clone();
         snapshot.cluster = self.data.cluster.clone().or_else(|| self.workshop.unseen_cluster());

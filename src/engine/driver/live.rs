@@ -166,6 +166,11 @@ impl Progress {
     }
 }
 
+/// A remark behind what it was made about.
+fn said(remark: Option<&str>) -> String {
+    remark.map(|remark| format!(": {remark}")).unwrap_or_default()
+}
+
 /// The log's line for an event, where it is worth one. Whoever tells events in his own words leaves these lines out.
 #[must_use]
 pub fn line(event: &Event) -> Option<(LogLevel, String)> {
@@ -173,8 +178,12 @@ pub fn line(event: &Event) -> Option<(LogLevel, String)> {
     match event {
         Event::GateReached { .. } => info("waits at its gate"),
         Event::GateApproved { by_yes: true, .. } => info("gate passed by --yes"),
-        Event::GateApproved { operator, .. } => info(&format!("gate passed by {operator}")),
-        Event::GateRefused { operator, .. } => info(&format!("gate refused by {operator}")),
+        Event::GateApproved { operator, remark, .. } => {
+            info(&format!("gate passed by {operator}{}", said(remark.as_deref())))
+        }
+        Event::GateRefused { operator, remark, .. } => {
+            info(&format!("gate refused by {operator}{}", said(remark.as_deref())))
+        }
         Event::StepStarted { .. } => info("started"),
         Event::StepDone { outcome, .. } => Some((LogLevel::Info, format!("done: {}", outcome.summary))),
         Event::StepFailed { failure, .. } => Some((LogLevel::Error, format!("failed: {}", failure.message))),
@@ -196,10 +205,8 @@ pub fn line(event: &Event) -> Option<(LogLevel, String)> {
             Some((LogLevel::Error, format!("could not be taken back: {}", failure.message)))
         }
         Event::UnitDecided { column, unit, .. } => info(&format!("unit of {column} is {}", unit.name())),
-        Event::PolicyDecided { column, policy, .. } => {
-            info(&format!("policy of {column} is {policy:?}").to_lowercase())
-        }
-        Event::RunEnded { ended } => info(&format!("the run ended: {ended:?}").to_lowercase()),
+        Event::PolicyDecided { column, policy, .. } => info(&format!("policy of {column} is {}", policy.name())),
+        Event::RunEnded { ended } => info(&format!("the run ended: {}", ended.words())),
         Event::RunCreated(_)
         | Event::ProcessStarted { .. }
         | Event::ProcessEnded { .. }

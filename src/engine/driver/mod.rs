@@ -28,6 +28,7 @@ use super::event::{Ended, Recorded};
 use super::fold::Fold;
 use super::handle::{Ending, Handle, Wishes};
 use super::machine::Machine;
+use super::runs::Durations;
 use super::snapshot::{DataView, Query, Snapshot};
 use crate::evidence::Description;
 use crate::runbook::StepId;
@@ -35,7 +36,7 @@ use claim::Claiming;
 use context::Workshop;
 use live::Live;
 use scribe::Scribe;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -58,8 +59,8 @@ pub struct Driver {
     data: Arc<DataView>,
     refusal: Option<String>,
     finish: Option<Ended>,
-    /// How long each step took in the last run of this runbook.
-    expected: BTreeMap<String, f64>,
+    /// What steps took in the last runs of this runbook.
+    expected: Durations,
     grace: Duration,
     run_dir: String,
     wishes: mpsc::UnboundedReceiver<Wishes>,

@@ -15,13 +15,13 @@ use crate::engine::handle::Handle;
 use crate::engine::machine::{Machine, Rules};
 use crate::engine::recording::{Recording, lived};
 use crate::engine::recover::{BadEntry, read_event};
-use crate::engine::runs::RunDir;
+use crate::engine::runs::{Durations, RunDir};
 use crate::engine::snapshot::LogLine;
 use crate::evidence::Description;
 use crate::inspect::Inspect;
 use crate::journal::{Journal, JournalError};
 use crate::runbook::{Document, Gate, Problems, Runbook, Step, StepId, TargetFacts, Values};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,8 @@ pub struct Options {
     pub until: Option<StepId>,
     /// Whether the place is production, for the screen.
     pub production: bool,
-    /// How long each step took when this runbook was last carried out, in seconds: an estimate where nothing better is known.
-    pub expected: BTreeMap<String, f64>,
+    /// What steps took when this runbook was last carried out and taken back: an estimate where nothing better is known.
+    pub expected: Durations,
     /// How long work may take to stop when it is asked to; after that it is cut off, as a kill would.
     pub grace: Duration,
 }
@@ -52,7 +52,7 @@ impl Default for Options {
             attended: false,
             until: None,
             production: false,
-            expected: BTreeMap::new(),
+            expected: Durations::default(),
             grace: Duration::from_secs(20),
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn of(recorded: &Recorded, operator: &str) -> Option<Decision> {
             (operator.to_string(), format!("unit of {column}: {}", unit.name()), None, false)
         }
         Event::PolicyDecided { column, policy, operator } => {
-            (operator.to_string(), format!("cells of {column} that do not fit: {policy:?}").to_lowercase(), None, false)
+            (operator.to_string(), format!("cells of {column} that do not fit: {}", policy.name()), None, false)
         }
         _ => return None,
     };

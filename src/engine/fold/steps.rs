@@ -87,7 +87,7 @@ fn reset(view: &mut StepView) {
     view.evidence = Arc::default();
 }
 
-/// The newest plan that a step found, and from it how long the copy will take, and the verification, which reads the same rows on both
+/// The newest plan that a step found, unless an earlier one knows more (a copy plans without reading every cell), and from it how long the copy will take, and the verification, which reads the same rows on both
 /// sides.
 fn take_plan(snapshot: &mut Snapshot, event: &Event) {
     let evidence = match event {
@@ -96,7 +96,10 @@ fn take_plan(snapshot: &mut Snapshot, event: &Event) {
         _ => return,
     };
     if let Some(plan) = &evidence.plan {
-        snapshot.plan = Some(Arc::new((**plan).clone()));
+        let poorer = snapshot.plan.as_ref().is_some_and(|known| known.looked_at_cells()) && !plan.looked_at_cells();
+        if !poorer {
+            snapshot.plan = Some(Arc::new((**plan).clone()));
+        }
         for step in snapshot.steps.iter_mut().filter(|step| matches!(step.action.as_str(), "copy" | "verify")) {
             step.estimate_seconds = Some(plan.estimate_seconds);
         }

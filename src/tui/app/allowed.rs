@@ -30,7 +30,13 @@ impl App {
             Act::Earlier | Act::Later | Act::EarlierEntry | Act::LaterEntry if self.replay.is_none() => {
                 Some("only in a replay")
             }
-            Act::Reread | Act::Riskiest | Act::Sample | Act::FindKey | Act::Differing | Act::Distribution
+            Act::Reread
+            | Act::Riskiest
+            | Act::Sample
+            | Act::Seed
+            | Act::FindKey
+            | Act::Differing
+            | Act::Distribution
                 if self.why_no_query().is_some() =>
             {
                 self.why_no_query()
@@ -45,7 +51,7 @@ impl App {
             Act::Unit => self.why_not_unit(),
             Act::Policy => self.why_not_policy(),
             Act::Summary if self.snapshot.ended.is_none() => Some("the run has not ended"),
-            Act::Riskiest | Act::Sample | Act::FindKey | Act::Differing if self.data_table().is_none() => {
+            Act::Riskiest | Act::Sample | Act::Seed | Act::FindKey | Act::Differing if self.data_table().is_none() => {
                 Some("there is no table to choose")
             }
             Act::Distribution if self.data_column().is_none() => Some("open a table's rows first (enter)"),

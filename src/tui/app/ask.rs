@@ -6,7 +6,7 @@ use crate::engine::command::{Command, LateWrites};
 use crate::engine::snapshot::{FailureKind, Question, RunState, Status, StepView};
 use crate::evidence::{IntervalUnit, Policy};
 use crate::runbook::{Gate, StepId};
-use crate::tui::dialog::{Dialog, Needs, Then, Tone};
+use crate::tui::dialog::{Dialog, Needs, Then, Tone, Typed};
 use crate::tui::format;
 
 impl App {
@@ -33,17 +33,16 @@ impl App {
     fn ask_start(&self, command: Command) -> Dialog {
         let run = &self.snapshot;
         let again = run.state != RunState::Ready;
-        let gates: Vec<String> =
-            run.steps.iter().filter(|step| step.gate != Gate::None).map(|step| step.id.clone()).collect();
+        let to_come = || run.steps.iter().filter(|step| !matches!(step.status, Status::Done | Status::Skipped));
+        let gates: Vec<String> = to_come().filter(|step| step.gate != Gate::None).map(|step| step.id.clone()).collect();
         let stops = if gates.is_empty() { "nowhere; it runs to its end".to_owned() } else { gates.join(", ") };
-        let to_come = run.steps.iter().filter(|step| !matches!(step.status, Status::Done | Status::Skipped)).count();
         Dialog::new(if again { "Go on with this run?" } else { "Start this run?" }, Tone::Calm)
             .fact("runbook", &run.runbook)
             .fact("source", &run.source)
             .fact("target", &run.target)
             .loud("where", if run.production { format!("{} (production)", run.place) } else { String::new() })
             .fact("where", if run.production { "" } else { &run.place })
-            .fact("steps", format!("{to_come} to come"))
+            .fact("steps", format!("{} to come", to_come().count()))
             .fact("stops at", stops)
             .fact(
                 "no return",
@@ -68,7 +67,7 @@ impl App {
             .fact("look", if step.action == "spot-check" { "key 3 shows both sides row by row" } else { "" });
         let (field, needs) = match typed {
             Some(name) => (format!("type {name} to go on"), Needs::Name(name.to_owned())),
-            None => ("remark for the report (may stay empty)".to_owned(), Needs::Nothing),
+            None => ("remark for the report".to_owned(), Needs::Nothing),
         };
         dialog
             .field(field)
@@ -86,6 +85,12 @@ impl App {
             .fact("way back", &step.description.way_back)
             .choice("Retry", Needs::Nothing, Then::Send(Command::Retry { step: StepId(step.id.clone()) }))
             .choice("Skip…", Needs::Nothing, Then::Ask(Box::new(self.ask_skip(step))));
+        if step.would_lose_writes() {
+            let to = self.snapshot.rollback_goal();
+            return dialog
+                .choice("Export…", Needs::Nothing, Then::Ask(Box::new(self.ask_export(None, to.as_ref()))))
+                .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(self.ask_lose(None, to.as_ref()))));
+        }
         if let Some(index) = self.snapshot.steps.iter().position(|view| view.id == step.id) {
             dialog = dialog.choice("Roll back…", Needs::Nothing, Then::Ask(Box::new(self.ask_rollback(index))));
         }
@@ -123,9 +128,17 @@ impl App {
         let tone = if past || !lost.is_empty() { Tone::Danger } else { Tone::Warn };
         let rollback = Command::Rollback { to: Some(StepId(to.id.clone())), writes: LateWrites::Keep };
         let busy = steps.iter().find(|step| super::figures::is_busy(step.status));
+        let time =
+            self.figures().time_back_to(index).map_or(String::new(), |time| format!(", {}", format::guess(time)));
         let mut dialog = Dialog::new(format!("Roll back to before {}?", to.id), tone)
             .fact("stops", busy.map_or(String::new(), |step| format!("{}, at its next safe place", step.id)))
-            .fact("takes back", format::plural(back.len() as u64, "step", "steps"))
+            .fact(
+                "takes back",
+                match back.len() as u64 {
+                    0 => "nothing: no step from there on has changed anything; they are run again".to_owned(),
+                    steps => format!("{}{time}", format::plural(steps, "step", "steps")),
+                },
+            )
             .list("", back.iter().map(|step| format!("{}: {}", step.id, way_back(step))))
             .loud("cannot", lost.iter().map(|step| step.id.as_str()).collect::<Vec<_>>().join(", "))
             .loud(
@@ -147,28 +160,37 @@ impl App {
     }
 
     fn ask_late_writes(&self, rows: u64, to: Option<&StepId>) -> Dialog {
-        let name = self.figures().name_to_type();
         let first = self.snapshot.steps.first().map(|step| StepId(step.id.clone()));
         let stay = Command::Refuse { step: to.cloned().or(first).unwrap_or_else(|| StepId::from("")), remark: None };
-        let file = format!("{}/late-writes.jsonl", self.snapshot.run_dir);
-        let rollback = |writes| Then::Send(Command::Rollback { to: to.cloned(), writes });
-        let export = Dialog::new("Export the late writes, then roll back?", Tone::Warn)
-            .fact("rows", format::exact(rows))
-            .fact("then", words_for_target(to))
-            .field("file to write them to")
-            .prefilled(file)
-            .choice("Export and roll back", Needs::Text, rollback(LateWrites::Export(std::path::PathBuf::new())));
-        let lose = Dialog::new("Lose the late writes?", Tone::Danger)
-            .loud("lost", format!("{}, for good", format::plural(rows, "row", "rows")))
-            .fact("then", words_for_target(to))
-            .field(format!("type {name} to lose them"))
-            .choice("Lose them and roll back", Needs::Name(name.clone()), rollback(LateWrites::Lose));
         Dialog::new("Going back would lose writes", Tone::Danger)
             .loud("written", format!("{} since the point of no return", format::plural(rows, "row", "rows")))
             .fact("choose", "stay as it is, export them to a file first, or lose them; nothing has been taken back yet")
             .choice("Stay", Needs::Nothing, Then::Send(stay))
-            .choice("Export…", Needs::Nothing, Then::Ask(Box::new(export)))
-            .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(lose)))
+            .choice("Export…", Needs::Nothing, Then::Ask(Box::new(self.ask_export(Some(rows), to))))
+            .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(self.ask_lose(Some(rows), to))))
+    }
+
+    /// Whether to keep what was written late in a file and go back; `rows` where they are counted already.
+    fn ask_export(&self, rows: Option<u64>, to: Option<&StepId>) -> Dialog {
+        let writes = LateWrites::Export(std::path::PathBuf::new());
+        Dialog::new("Export the late writes, then roll back?", Tone::Warn)
+            .fact("rows", rows.map_or(String::new(), format::exact))
+            .fact("then", words_for_target(to))
+            .field("file to write them to")
+            .prefilled(format!("{}/late-writes.jsonl", self.snapshot.run_dir))
+            .choice("Export and roll back", Needs::Text, Then::Send(Command::Rollback { to: to.cloned(), writes }))
+    }
+
+    /// Whether to give up what was written late and go back.
+    fn ask_lose(&self, rows: Option<u64>, to: Option<&StepId>) -> Dialog {
+        let name = self.figures().name_to_type();
+        let lost = rows.map_or("what somebody wrote since".to_owned(), |rows| format::plural(rows, "row", "rows"));
+        let rollback = Command::Rollback { to: to.cloned(), writes: LateWrites::Lose };
+        Dialog::new("Lose the late writes?", Tone::Danger)
+            .loud("lost", format!("{lost}, for good"))
+            .fact("then", words_for_target(to))
+            .field(format!("type {name} to lose them"))
+            .choice("Lose them and roll back", Needs::Name(name), Then::Send(rollback))
     }
 
     /// Whether to leave, while the run is under way.
@@ -250,10 +272,10 @@ impl App {
         let dialog = Dialog::new(format!("Cells of {subject} that do not fit"), Tone::Warn)
             .fact("now", policy_words(column.policy))
             .fact("cells", format::exact(column.misfits_total))
-            .list("means", POLICIES.map(|policy| format!("{}: {}", policy_name(policy), policy_words(policy))));
+            .list("means", POLICIES.map(|policy| format!("{}: {}", policy.name(), policy_words(policy))));
         Some(POLICIES.into_iter().fold(dialog, |dialog, policy| {
             let command = Command::SetPolicy { column: subject.clone(), policy };
-            dialog.choice(policy_name(policy), Needs::Nothing, Then::Send(command))
+            dialog.choice(policy.name(), Needs::Nothing, Then::Send(command))
         }))
     }
 
@@ -261,7 +283,16 @@ impl App {
     pub(super) fn ask_key(&self, table: &str) -> Dialog {
         Dialog::new(format!("Find a row of {table}"), Tone::Calm)
             .field("key")
-            .choice("Find", Needs::Text, Then::Take)
+            .choice("Find", Needs::Text, Then::Take(Typed::Key))
+            .harmless()
+    }
+
+    /// Which sample to show.
+    pub(super) fn ask_seed(&self, table: &str) -> Dialog {
+        Dialog::new(format!("A sample of {table}"), Tone::Calm)
+            .fact("seed", "the same number shows the same rows again, here and on any other terminal")
+            .field("seed, a whole number")
+            .choice("Show", Needs::Number, Then::Take(Typed::Seed))
             .harmless()
     }
 }
@@ -270,16 +301,6 @@ const POLICIES: [Policy; 4] = [Policy::Stop, Policy::Null, Policy::Replace, Poli
 
 fn words_for_target(to: Option<&StepId>) -> String {
     to.map_or("all steps are taken back".to_owned(), |step| format!("steps are taken back down to {step}"))
-}
-
-/// A policy's name, as in the runbook.
-pub(in crate::tui) fn policy_name(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Stop => "stop",
-        Policy::Null => "null",
-        Policy::Replace => "replace",
-        Policy::SkipRow => "skip-row",
-    }
 }
 
 fn policy_words(policy: Policy) -> &'static str {
@@ -323,7 +344,8 @@ fn way_back(step: &StepView) -> String {
 
 fn describe(dialog: Dialog, step: &StepView) -> Dialog {
     let description = &step.description;
-    let dialog = dialog.fact("does", &description.does).list("changes", description.effects.iter().cloned());
+    let effects = if description.changes { "changes" } else { "looks at" };
+    let dialog = dialog.fact("does", &description.does).list(effects, description.effects.iter().cloned());
     match (description.changes, description.reversible) {
         (false, _) => dialog.fact("way back", "not needed: it changes nothing"),
         (true, true) => dialog.fact("way back", &description.way_back),

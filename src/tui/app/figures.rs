@@ -36,7 +36,7 @@ impl<'a> Figures<'a> {
             return index;
         }
         match snapshot.state {
-            RunState::RolledBack => 0,
+            RunState::RolledBack => find(|status| status == Status::Undone).unwrap_or(0),
             RunState::RollingBack => snapshot.steps.iter().rposition(|step| step.status == Status::Done).unwrap_or(0),
             _ => find(|status| status == Status::Pending).unwrap_or_else(|| snapshot.steps.len().saturating_sub(1)),
         }
@@ -55,7 +55,7 @@ impl<'a> Figures<'a> {
 
     /// How long the service is or was down.
     pub(in crate::tui) fn downtime(&self) -> Option<f64> {
-        self.between(self.snapshot.down_since, self.snapshot.up_since.or(self.snapshot.ended))
+        self.between(self.snapshot.down_since, self.snapshot.up_since)
     }
 
     /// Whether the service is down now.
@@ -108,11 +108,25 @@ impl<'a> Figures<'a> {
 
     /// How many steps would be taken back by a rollback to the start: those that changed something and still stand.
     pub(in crate::tui) fn steps_to_take_back(&self) -> usize {
-        self.snapshot
-            .steps
-            .iter()
-            .filter(|step| stands(step.status) && step.checkpoint && step.description.changes)
-            .count()
+        self.snapshot.steps.iter().filter(|step| has_way_back(step)).count()
+    }
+
+    /// How long it would take to have the former service back, in seconds; of the whole way back where the service is not down. What a
+    /// step's undo took when this runbook was last rolled back, else guessed: as long as the step took, for a copy a tenth of that
+    /// (emptying tables takes no rows apart). None where there is nothing to take back.
+    pub(in crate::tui) fn time_back(&self) -> Option<f64> {
+        let begins = || self.snapshot.steps.iter().position(|step| step.downtime_begins);
+        self.time_back_to(if self.service_is_down() { begins().unwrap_or(0) } else { 0 })
+    }
+
+    /// The same down to and with the step at `index`.
+    pub(in crate::tui) fn time_back_to(&self, index: usize) -> Option<f64> {
+        let back: Vec<&StepView> = self.snapshot.steps[index..].iter().filter(|step| has_way_back(step)).collect();
+        let seconds = |step: &&StepView| {
+            let share = if step.action == "copy" { 0.1 } else { 1.0 };
+            step.back_seconds.unwrap_or_else(|| self.step_seconds(step).unwrap_or_default() * share)
+        };
+        (!back.is_empty()).then(|| back.iter().map(seconds).sum())
     }
 
     /// Whether the point of no return has been crossed: its step has been started and not been taken back.
@@ -185,6 +199,11 @@ pub(in crate::tui) fn is_stuck(status: Status) -> bool {
 /// Whether nothing is left to do for a step on the way forward.
 fn is_over(status: Status) -> bool {
     matches!(status, Status::Done | Status::Skipped)
+}
+
+/// Whether a step changed something, which its checkpoint can take back.
+fn has_way_back(step: &StepView) -> bool {
+    stands(step.status) && step.checkpoint && step.description.changes
 }
 
 /// Whether what a step did may still stand.

@@ -5,7 +5,7 @@ use super::{App, Intent, Overlay, PaletteState, PlanEntry, View};
 use crate::engine::command::Command;
 use crate::engine::snapshot::RowPick;
 use crate::tui::act::Act;
-use crate::tui::dialog::Answer;
+use crate::tui::dialog::{Answer, Typed};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::EventHandler;
 
@@ -53,7 +53,11 @@ impl App {
             }
             Answer::Leave => vec![Intent::Leave],
             Answer::TakeOver => vec![Intent::TakeOver],
-            Answer::Taken(text) => self.show_rows(RowPick::Key(text)),
+            Answer::Taken(Typed::Key, text) => self.show_rows(RowPick::Key(text)),
+            Answer::Taken(Typed::Seed, text) => {
+                self.data.seed = text.parse().unwrap_or(self.data.seed);
+                self.show_rows(RowPick::Sample(self.data.seed))
+            }
             Answer::Send(command) => {
                 if command == Command::Quit {
                     self.quitting = true;

@@ -14,7 +14,7 @@ mod plan;
 mod rates;
 mod replay;
 
-pub(super) use ask::{failure_words, policy_name, unit_words};
+pub(super) use ask::{failure_words, unit_words};
 pub(super) use cluster::ClusterState;
 pub(super) use data::{DataFocus, DataState};
 pub(super) use figures::{Figures, Totals, is_busy};
@@ -321,7 +321,7 @@ impl App {
         if self.cluster_query().is_some() {
             return true;
         }
-        let still = self.snapshot.ended.is_some() || self.snapshot.helm == Helm::Past;
+        let still = self.snapshot.ended.is_some() && !service_down || self.snapshot.helm == Helm::Past;
         !still && (service_down || !matches!(self.snapshot.state, RunState::Ready | RunState::Paused))
     }
 

@@ -54,7 +54,7 @@ impl App {
             Act::PauseResume => return vec![Intent::Command(self.pause_or_resume())],
             Act::Quit => return self.quit(),
             Act::Retry | Act::Skip | Act::Rollback | Act::Unit | Act::Policy => self.ask_for(act),
-            Act::Riskiest | Act::Sample | Act::Differing | Act::FindKey => return self.pick(act),
+            Act::Riskiest | Act::Sample | Act::Seed | Act::Differing | Act::FindKey => return self.pick(act),
             Act::Distribution => return self.toggle_distribution(),
             Act::Reread => return vec![Intent::Query(self.ask_tables())],
         }
@@ -219,14 +219,14 @@ impl App {
 
     fn pick(&mut self, act: Act) -> Vec<Intent> {
         let pick = match act {
-            Act::FindKey => {
+            Act::FindKey | Act::Seed => {
                 if let Some(table) = self.data_table() {
-                    self.ask(self.ask_key(&table));
+                    self.ask(if act == Act::Seed { self.ask_seed(&table) } else { self.ask_key(&table) });
                 }
                 return Vec::new();
             }
             Act::Sample => {
-                self.data.seed += 1;
+                self.data.seed = self.data.seed.wrapping_add(1);
                 RowPick::Sample(self.data.seed)
             }
             Act::Differing => RowPick::Differing,

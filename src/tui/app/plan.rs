@@ -1,7 +1,7 @@
 //! What the Plan view shows and remembers: tables with what is wrong first, and the chosen one's columns.
 
 use super::App;
-use crate::evidence::{ColumnPlan, PlanReport, Severity, TablePlan};
+use crate::evidence::{ColumnPlan, PlanReport, Policy, Severity, TablePlan};
 use std::sync::Arc;
 
 /// What the Plan view remembers.
@@ -62,7 +62,11 @@ pub(in crate::tui) fn column_loudness(report: &PlanReport, table: &TablePlan, co
     if undecided || report.problems.iter().any(|problem| problem.subject == subject) {
         return Loudness::Problem;
     }
-    let misfits = if column.misfits_total > 0 { Loudness::Loss } else { Loudness::Quiet };
+    let misfits = match (column.misfits_total, column.policy) {
+        (0, _) => Loudness::Quiet,
+        (_, Policy::Stop) => Loudness::Problem,
+        (_, Policy::Null | Policy::Replace | Policy::SkipRow) => Loudness::Loss,
+    };
     let decided = column.interval.as_ref().is_some_and(|evidence| evidence.values > 0);
     let base = if decided { misfits.max(Loudness::Change) } else { misfits };
     column.warnings.iter().map(|warning| warning.severity.into()).fold(base, Ord::max)
@@ -71,10 +75,17 @@ pub(in crate::tui) fn column_loudness(report: &PlanReport, table: &TablePlan, co
 /// How loud a table is: as loud as the loudest about it or its columns.
 pub(in crate::tui) fn table_loudness(report: &PlanReport, table: &TablePlan) -> Loudness {
     let own = report.problems.iter().any(|problem| problem.subject == table.table);
-    let base = if own { Loudness::Problem } else { Loudness::Quiet };
+    let base = if own { Loudness::Problem } else { break_loudness(report, table) };
     let warnings = table.warnings.iter().map(|warning| warning.severity.into());
     let columns = table.columns.iter().map(|column| column_loudness(report, table, column));
     warnings.chain(columns).fold(base, Ord::max)
+}
+
+/// How loud the rows are that break a key, a check or a domain.
+fn break_loudness(report: &PlanReport, table: &TablePlan) -> Loudness {
+    let of_table = report.breaks.iter().filter(|found| found.table == table.table);
+    let loud = of_table.map(|found| if found.action == Policy::Stop { Loudness::Problem } else { Loudness::Loss });
+    loud.fold(Loudness::Quiet, Ord::max)
 }
 
 impl App {

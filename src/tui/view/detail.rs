@@ -1,9 +1,9 @@
 //! The chosen step: what it will do, what it does now, what it did.
 
-use super::{Theme, bar, heading, labelled, repair, words};
+use super::{Theme, bar, heading, labelled, repair, signed, words};
 use crate::engine::snapshot::{PartProgress, Question, Status, StepView};
 use crate::evidence::{DifferenceKind, Evidence, Finding, Verdict};
-use crate::tui::app::{App, Figures, Rates, Totals, failure_words, is_busy, policy_name};
+use crate::tui::app::{App, Figures, Rates, Totals, failure_words, is_busy};
 use crate::tui::{format, text};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -192,6 +192,9 @@ fn speed(app: &App, step: &StepView, totals: &Totals, columns: usize) -> Line<'s
     Line::styled(line, app.theme.dim)
 }
 
+/// A shorter bar shows nothing.
+const LEAST_BAR: usize = 4;
+
 /// Which columns the lines of parts have.
 struct Layout {
     /// The schema that all parts share, with its dot: said once is enough.
@@ -211,14 +214,19 @@ impl Layout {
         let rate = columns >= 84;
         let fixed = counts + 8 + if rate { 26 } else { 0 };
         let room = columns.saturating_sub(fixed);
-        let name = longest.min(room.saturating_sub(if columns >= 60 { 10 } else { 6 }).max(8)).max(8);
-        Self { schema, name, bar: room.saturating_sub(name + 1).min(40), counts, rate }
+        // A name that can be read comes before a bar: the share stands beside it in figures.
+        let name = longest.min(room.saturating_sub(1)).max(8);
+        let bar = room.saturating_sub(name + 1);
+        Self { schema, name, bar: if bar < LEAST_BAR { 0 } else { bar.min(40) }, counts, rate }
     }
 }
 
 fn part_line(part: &PartProgress, step: &str, rates: &Rates, layout: &Layout, theme: &Theme) -> Line<'static> {
     let mut spans = vec![
-        Span::raw(text::pad(&text::visible(words::unqualified(&part.part, layout.schema)), layout.name)),
+        Span::raw(text::pad(
+            &text::cut_middle(&text::visible(words::unqualified(&part.part, layout.schema)), layout.name),
+            layout.name,
+        )),
         Span::raw(" "),
     ];
     let (share, counts) = match (part.finished, part.total) {
@@ -317,18 +325,6 @@ fn finding_lines(finding: &Finding, columns: usize, theme: &Theme) -> Vec<Line<'
     lines
 }
 
-/// A sign and a wrapped text behind it.
-fn signed(sign: &str, style: Style, body: &str, columns: usize) -> Vec<Line<'static>> {
-    text::wrap(body, columns.saturating_sub(2))
-        .into_iter()
-        .enumerate()
-        .map(|(row, line)| {
-            let sign = if row == 0 { format!("{sign} ") } else { "  ".to_owned() };
-            Line::from(vec![Span::styled(sign, style), Span::raw(line)])
-        })
-        .collect()
-}
-
 fn difference_lines(difference: &crate::evidence::Difference, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let kind = match difference.kind {
         DifferenceKind::Changed => "changed",
@@ -339,18 +335,27 @@ fn difference_lines(difference: &crate::evidence::Difference, columns: usize, th
     let mut lines = signed("≠", theme.bad, &head, columns);
     for cell in &difference.columns {
         let show = |value: &Option<String>| value.as_deref().map_or("NULL".to_owned(), text::visible);
-        let body = format!("  {}: {} ▸ {}", cell.column, show(&cell.source), show(&cell.target));
-        lines.push(text::cut_line(Line::styled(format!("  {body}"), theme.warn), columns));
+        let (source, target) = (show(&cell.source), show(&cell.target));
+        let name = format!("    {}: ", text::visible(&cell.column));
+        let whole = format!("{name}{source} ▸ {target}");
+        let rows = if text::width(&whole) <= columns {
+            vec![whole]
+        } else {
+            // Both sides begin at the same column, so that the eye can compare them.
+            vec![format!("{name}{source}"), format!("{}▸ {target}", " ".repeat(text::width(&name).saturating_sub(2)))]
+        };
+        lines.extend(rows.into_iter().map(|row| text::cut_line(Line::styled(row, theme.warn), columns)));
     }
     lines
 }
 
-fn reject_lines(reject: &crate::evidence::Reject, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+/// A refused cell or row, and what becomes of it.
+pub(super) fn reject_lines(reject: &crate::evidence::Reject, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let column = reject.column.as_deref().map(|column| format!(".{column}")).unwrap_or_default();
     let value = reject.value.as_deref().map_or("NULL".to_owned(), text::visible);
     let head = format!("{}{column} {}: {value}", reject.table, words::key_text(&reject.key));
     let mut lines = signed("✗", theme.bad, &head, columns);
-    lines.extend(signed(" ", theme.dim, &format!("{} ({})", reject.reason, policy_name(reject.action)), columns));
+    lines.extend(signed(" ", theme.dim, &format!("{} ({})", reject.reason, reject.action.name()), columns));
     lines
 }
 

@@ -148,6 +148,7 @@ fn choice_style(app: &App, dialog: &Dialog, choice: &Choice, here: bool) -> Styl
     let ready = match &choice.needs {
         Needs::Nothing => true,
         Needs::Text => !typed.is_empty(),
+        Needs::Number => typed.parse::<u64>().is_ok(),
         Needs::Name(name) => typed == name,
     };
     match (here, ready) {

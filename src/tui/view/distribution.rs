@@ -51,7 +51,7 @@ fn text_of(view: &ColumnView, columns: usize, theme: &Theme) -> Vec<Line<'static
         Line::styled(head, theme.dim),
         row("rows", format::exact(source.rows), format::exact(target.rows)),
         row("null", nulls(source), nulls(target)),
-        row("distinct", format::exact(source.distinct), format::exact(target.distinct)),
+        row("distinct", distinct(source), distinct(target)),
         row("smallest", bound(&source.min), bound(&target.min)),
         row("largest", bound(&source.max), bound(&target.max)),
         Line::default(),
@@ -63,6 +63,11 @@ fn text_of(view: &ColumnView, columns: usize, theme: &Theme) -> Vec<Line<'static
     lines.push(heading("values · upper bar source, lower bar target", columns, theme));
     lines.extend(bars(source, target, columns, theme));
     lines
+}
+
+fn distinct(side: &Distribution) -> String {
+    let more = if side.distinct < Distribution::DISTINCT { "" } else { " or more" };
+    format!("{}{more}", format::exact(side.distinct))
 }
 
 fn nulls(side: &Distribution) -> String {

@@ -1,6 +1,6 @@
 //! The end of a run on one screen: what moved, how long it took, what was proved, what is left to do, where the report is.
 
-use super::{Limits, Theme, heading, labelled, lines, panel, words};
+use super::{Limits, Theme, heading, labelled, lines, panel, signed, words};
 use crate::engine::snapshot::{RunState, Snapshot, Status, StepView};
 use crate::evidence::{Evidence, Finding, TableResult, Verdict};
 use crate::tui::app::{App, Figures};
@@ -37,7 +37,7 @@ fn text_of(app: &App, columns: usize) -> Vec<Line<'static>> {
     if !left.is_empty() {
         lines.push(Line::default());
         lines.push(heading("left to do", columns, theme));
-        lines.extend(left.into_iter().flat_map(|(sign, style, body)| labelled_sign(sign, style, &body, columns)));
+        lines.extend(left.into_iter().flat_map(|(sign, style, body)| signed(sign, style, &body, columns)));
     }
     lines.push(Line::default());
     lines.extend(labelled("report", &format!("{}/report.html", run.run_dir), columns, (theme.dim, theme.accent)));
@@ -53,6 +53,9 @@ fn headline(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>>
     let words = match run.state {
         RunState::Done if proved(run) => "The service is on PostgreSQL, and the data is proved.",
         RunState::Done => "The run is done.",
+        RunState::RolledBack if run.steps.iter().any(|step| step.status == Status::Done) => {
+            "Rolled back in part: the later steps are taken back, the earlier ones stand."
+        }
         RunState::RolledBack => "Everything that was taken back is as it was.",
         _ => words,
     };
@@ -141,17 +144,6 @@ fn timeline(app: &App, columns: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn labelled_sign(sign: &str, style: Style, body: &str, columns: usize) -> Vec<Line<'static>> {
-    text::wrap(body, columns.saturating_sub(2))
-        .into_iter()
-        .enumerate()
-        .map(|(row, line)| {
-            let sign = if row == 0 { format!("{sign} ") } else { "  ".to_owned() };
-            Line::from(vec![Span::styled(sign, style), Span::raw(line)])
-        })
-        .collect()
-}
-
 fn standing<'a>(run: &'a Snapshot, action: &'static str) -> impl Iterator<Item = &'a Evidence> {
     run.steps
         .iter()
@@ -180,7 +172,12 @@ fn took(app: &App) -> String {
     let figures = Figures::new(&app.snapshot, app.now);
     let mut words = figures.elapsed().map_or("-".to_owned(), format::duration);
     if let Some(down) = figures.downtime() {
-        words.push_str(&format!(", of which the service was down {}", format::duration(down)));
+        let so_far = if figures.service_is_down() {
+            "; the service is still down, for"
+        } else {
+            ", of which the service was down"
+        };
+        words.push_str(&format!("{so_far} {}", format::duration(down)));
         if let Some(budget) = app.snapshot.downtime_budget {
             let within = if down <= budget { "within" } else { "over" };
             words.push_str(&format!(" ({within} its budget of {})", format::duration(budget)));
@@ -193,7 +190,7 @@ fn proofs(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut say = |good: bool, words: String| {
         let (sign, style) = if good { ("✓", theme.good) } else { ("✗", theme.bad) };
-        lines.extend(labelled_sign(sign, style, &words, columns));
+        lines.extend(signed(sign, style, &words, columns));
     };
     for evidence in standing(run, "verify") {
         let compared = evidence.tables.len() as u64;

@@ -108,8 +108,9 @@ fn words(app: &App, act: Act) -> String {
         Act::PauseResume if app.replay.is_some() => if app.plays() { "stop" } else { "play" }.to_owned(),
         Act::PauseResume if matches!(app.snapshot.state, RunState::Paused | RunState::Pausing) => "go on".to_owned(),
         Act::Open if app.view == View::Run => match app.snapshot.state {
+            _ if app.run.summary => "steps".to_owned(),
             RunState::Ready => "start".to_owned(),
-            RunState::Interrupted | RunState::Failed => "go on".to_owned(),
+            RunState::Interrupted | RunState::Failed | RunState::RolledBack => "go on".to_owned(),
             _ if waits(app) => "decide".to_owned(),
             _ => "open".to_owned(),
         },

@@ -60,17 +60,23 @@ enum Piece {
     TargetInShort,
     /// As much of the target's end as fits.
     TargetEnd,
+    /// That it is production; nothing where it is not.
+    Production,
 }
 
 /// From everything to the least: the target stays to the last, it is what gets changed.
-const LADDER: [&[Piece]; 6] = [
+const LADDER: [&[Piece]; 7] = [
     &[Piece::Product, Piece::Runbook, Piece::Place, Piece::Source, Piece::Arrow, Piece::Target],
     &[Piece::Runbook, Piece::Place, Piece::Source, Piece::Arrow, Piece::Target],
     &[Piece::Runbook, Piece::PlaceInShort, Piece::Arrow, Piece::Target],
     &[Piece::Place, Piece::Arrow, Piece::TargetInShort],
     &[Piece::PlaceInShort, Piece::Arrow, Piece::Target],
     &[Piece::PlaceInShort, Piece::Arrow, Piece::TargetEnd],
+    &[Piece::Production, Piece::TargetEnd],
 ];
+
+/// Fewer columns of a target's end say nothing.
+const LEAST_END: usize = 9;
 
 /// What stands at the left: the first rung of the ladder that fits, each piece with whether it is told in bold.
 fn pieces(app: &App, columns: usize) -> Vec<(String, bool)> {
@@ -88,7 +94,14 @@ fn pieces(app: &App, columns: usize) -> Vec<(String, bool)> {
         told
     };
     let fits = |told: &Vec<(String, bool)>| told.iter().map(|(text, _)| text::width(text)).sum::<usize>() <= columns;
-    LADDER.iter().map(|pieces| rung(pieces)).find(fits).unwrap_or_else(|| rung(LADDER[LADDER.len() - 1]))
+    let says = |told: &Vec<(String, bool)>| {
+        told.iter().all(|(text, _)| !text.starts_with('…') || text::width(text) >= LEAST_END)
+    };
+    LADDER
+        .iter()
+        .map(|pieces| rung(pieces))
+        .find(|told| fits(told) && says(told))
+        .unwrap_or_else(|| rung(LADDER[LADDER.len() - 1]))
 }
 
 fn tell(app: &App, piece: Piece, room: usize) -> (String, bool) {
@@ -99,7 +112,8 @@ fn tell(app: &App, piece: Piece, room: usize) -> (String, bool) {
         Piece::Product => ("cutover".to_owned(), true),
         Piece::Runbook => (text::visible(&run.runbook), false),
         Piece::Place if run.production => (format!("▲ PRODUCTION {place}"), true),
-        Piece::PlaceInShort if run.production => ("▲ PRODUCTION".to_owned(), true),
+        Piece::PlaceInShort | Piece::Production if run.production => ("▲ PRODUCTION".to_owned(), true),
+        Piece::Production => (String::new(), false),
         Piece::Place | Piece::PlaceInShort => (place, false),
         Piece::Source => (text::visible(run.source.rsplit('/').next().unwrap_or_default()), false),
         Piece::Arrow => ("▸".to_owned(), false),
@@ -186,14 +200,21 @@ fn parts(app: &App, theme: &Theme, short: bool) -> Vec<(String, Style)> {
     if figures.past_no_return() {
         parts.push((if short { "back loses writes" } else { "going back loses writes" }.to_owned(), theme.warn));
     } else if back > 0 {
-        let words = if short {
-            format!("back {back}")
-        } else {
-            format!("way back: {}", format::plural(back as u64, "step", "steps"))
-        };
-        parts.push((words, theme.dim));
+        parts.push((way_back(&figures, back, short), theme.dim));
     }
     parts
+}
+
+/// While the service is down what counts is how soon it could be back; before, how much there is to take back.
+fn way_back(figures: &Figures<'_>, steps: usize, short: bool) -> String {
+    let time = figures.time_back().map(format::guess);
+    match (time, figures.service_is_down(), short) {
+        (Some(time), _, true) => format!("back {time}"),
+        (Some(time), true, false) => format!("{time} to get back"),
+        (Some(time), false, false) => format!("way back: {}, {time}", format::plural(steps as u64, "step", "steps")),
+        (None, _, true) => format!("back {steps}"),
+        (None, _, false) => format!("way back: {}", format::plural(steps as u64, "step", "steps")),
+    }
 }
 
 fn outage(app: &App, figures: &Figures<'_>, short: bool) -> Option<(String, Style)> {

@@ -35,7 +35,7 @@ pub(super) fn small(app: &App, buffer: &mut Buffer, area: Rect) {
     let inner = panel(buffer, area, &title, false, &app.theme);
     let height = usize::from(inner.height);
     let shown: Vec<&LogLine> = matching(app, View::Run).collect();
-    if shown.is_empty() && !app.snapshot.log.is_empty() {
+    if shown.is_empty() {
         nothing(app, buffer, inner, View::Run);
         return;
     }
@@ -97,7 +97,7 @@ fn level_words(app: &App) -> String {
 /// The last lines that fit.
 fn tail(app: &App, shown: &[&LogLine], columns: usize, height: usize, view: View) -> Vec<Line<'static>> {
     let steps = shown.iter().rev().take(height).filter_map(|line| line.step.as_deref().map(text::width)).max();
-    let room = if columns < 60 { 0 } else { steps.unwrap_or(0).min(16) };
+    let room = steps.unwrap_or(0).min(if columns < 60 { 10 } else { 16 });
     let words = app.filters[view.index()].to_lowercase();
     let mut lines: Vec<Line<'static>> = Vec::with_capacity(height);
     for line in shown.iter().rev() {
@@ -115,7 +115,9 @@ fn tail(app: &App, shown: &[&LogLine], columns: usize, height: usize, view: View
 fn log_lines(app: &App, line: &LogLine, columns: usize, step: usize, words: &str) -> Vec<Line<'static>> {
     let (wrap, theme) = (app.log.wrap, &app.theme);
     let (level, style) = words::level(line.level, theme);
-    let time = line.at.to_zoned(app.zone.clone()).strftime("%H:%M:%S").to_string();
+    // Where there is little room, which step speaks is worth more than the second.
+    let form = if columns < 60 { "%H:%M" } else { "%H:%M:%S" };
+    let time = line.at.to_zoned(app.zone.clone()).strftime(form).to_string();
     let mut head = vec![Span::styled(format!("{time} "), theme.dim), Span::styled(format!("{level} "), style)];
     if step > 0 {
         let id = text::visible(line.step.as_deref().unwrap_or_default());

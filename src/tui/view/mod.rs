@@ -35,6 +35,7 @@ use super::theme::Theme;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use std::ops::Range;
@@ -217,13 +218,23 @@ fn empty(buffer: &mut Buffer, area: Rect, what: &str, then: &str, theme: &Theme)
     }
 }
 
+/// A sign and a wrapped text behind it; nothing where there is no text.
+fn signed(sign: &str, style: Style, body: &str, columns: usize) -> Vec<Line<'static>> {
+    if body.is_empty() {
+        return Vec::new();
+    }
+    text::wrap(body, columns.saturating_sub(2))
+        .into_iter()
+        .enumerate()
+        .map(|(row, line)| {
+            let sign = if row == 0 { format!("{sign} ") } else { "  ".to_owned() };
+            Line::from(vec![Span::styled(sign, style), Span::raw(line)])
+        })
+        .collect()
+}
+
 /// A label in its column and a text beside it, wrapped.
-fn labelled(
-    label: &str,
-    body: &str,
-    columns: usize,
-    styles: (ratatui::style::Style, ratatui::style::Style),
-) -> Vec<Line<'static>> {
+fn labelled(label: &str, body: &str, columns: usize, styles: (Style, Style)) -> Vec<Line<'static>> {
     const LABEL: usize = 11;
     let beside = columns.saturating_sub(LABEL).max(8);
     text::wrap(body, beside)

@@ -82,6 +82,7 @@ fn time(app: &App, step: &StepView, columns: usize) -> (String, Style) {
         Status::Done | Status::Failed | Status::UndoFailed => (took.unwrap_or_default(), theme.dim),
         Status::Running | Status::Pausing | Status::Undoing | Status::Paused => (took.unwrap_or_default(), theme.busy),
         Status::Skipped => ("skipped".to_owned(), theme.dim),
+        Status::Undone if columns < SHORT => ("back".to_owned(), theme.dim),
         Status::Undone => ("taken back".to_owned(), theme.dim),
         Status::Unknown => ("unknown".to_owned(), theme.warn),
         Status::AtGate => (gate_words(&step.gate, columns).unwrap_or("gate").to_owned(), theme.warn),

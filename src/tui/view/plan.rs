@@ -1,8 +1,9 @@
 //! The Plan view: tables with what is wrong first, their columns and conversions, and what speaks for a unit.
 
-use super::{Limits, List, Theme, bar, empty, heading, labelled, lines, panel, words};
+use super::detail::reject_lines;
+use super::{Limits, List, Theme, bar, empty, heading, labelled, lines, panel, signed, words};
 use crate::evidence::{ColumnPlan, IntervalEvidence, PlanReport, Severity, TablePlan, UnitHistogram, Warning};
-use crate::tui::app::{App, Loudness, PlanEntry, column_loudness, policy_name, unit_words};
+use crate::tui::app::{App, Loudness, PlanEntry, column_loudness, unit_words};
 use crate::tui::hits::Hit;
 use crate::tui::{format, text};
 use ratatui::buffer::Buffer;
@@ -88,11 +89,13 @@ fn entry_line(
 ) -> Line<'static> {
     match entry {
         PlanEntry::Whole => {
-            let (words, style) = match report.problems.len() {
-                0 => ("nothing forbids it".to_owned(), theme.good),
-                count => (format::plural(count as u64, "problem", "problems"), theme.bad),
+            let (words, style) = match (report.problems.len(), report.stopping, report.refused) {
+                (0, 0, 0) => ("nothing forbids it".to_owned(), theme.good),
+                (0, 0, left) => (format!("{} left out", format::count(left)), theme.warn),
+                (0, stopping, _) => (format!("{} forbid it", format::count(stopping)), theme.bad),
+                (count, _, _) => (format::plural(count as u64, "problem", "problems"), theme.bad),
             };
-            text::spread(vec![Span::styled("the whole plan", theme.strong)], vec![Span::styled(words, style)], columns)
+            text::spread(vec![Span::styled("the plan", theme.strong)], vec![Span::styled(words, style)], columns)
         }
         PlanEntry::Table(table, loudness) => {
             let (sign, style) = sign(*loudness, theme);
@@ -149,23 +152,49 @@ fn whole(report: &PlanReport, columns: usize, theme: &Theme) -> Vec<Line<'static
         lines.extend(signed("✗", theme.bad, &format!("{subject}{}", problem.message), columns));
         lines.extend(signed("▸", theme.accent, &problem.remedy, columns));
     }
+    lines.extend(breaks(report, columns, theme));
+    if !report.warnings.is_empty() {
+        lines.push(Line::default());
+    }
     lines.extend(warning_lines(&report.warnings, columns, theme));
     lines
 }
 
-fn signed(sign: &str, style: Style, body: &str, columns: usize) -> Vec<Line<'static>> {
-    if body.is_empty() {
+/// Rows that break a key, a check or a domain of the target, whichever table they are in.
+fn breaks(report: &PlanReport, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    if report.breaks_total == 0 {
         return Vec::new();
     }
-    text::wrap(body, columns.saturating_sub(2))
-        .into_iter()
-        .enumerate()
-        .map(|(row, line)| {
-            let sign = if row == 0 { format!("{sign} ") } else { "  ".to_owned() };
-            Line::from(vec![Span::styled(sign, style), Span::raw(line)])
-        })
-        .collect()
+    let head = format::plural(report.breaks_total, "row breaks", "rows break");
+    let mut lines = vec![Line::default(), heading(&format!("{head} a key or a check"), columns, theme)];
+    lines.extend(report.breaks.iter().take(BREAKS).flat_map(|found| reject_lines(found, columns, theme)));
+    let shown = report.breaks.len().min(BREAKS) as u64;
+    lines.extend(more(report.breaks_total.saturating_sub(shown), theme));
+    lines
 }
+
+/// Those of one table: in short, because its columns have to stay in sight.
+fn table_breaks(report: &PlanReport, table: &TablePlan, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let of_table = || report.breaks.iter().filter(|found| found.table == table.table);
+    let mut lines: Vec<Line<'static>> = of_table()
+        .take(TABLE_BREAKS)
+        .flat_map(|found| {
+            let column = found.column.as_deref().map(|column| format!(".{column}")).unwrap_or_default();
+            let body = format!("{}{column}: {}", words::key_text(&found.key), found.reason);
+            signed("✗", theme.bad, &body, columns)
+        })
+        .collect();
+    lines.extend(more(of_table().count().saturating_sub(TABLE_BREAKS) as u64, theme));
+    lines
+}
+
+fn more(count: u64, theme: &Theme) -> Option<Line<'static>> {
+    (count > 0).then(|| Line::styled(format!("+ {} more", format::exact(count)), theme.dim))
+}
+
+/// Broken rows that are told one by one: of the whole plan, and of a table.
+const BREAKS: usize = 60;
+const TABLE_BREAKS: usize = 3;
 
 fn warning_lines(warnings: &[Warning], columns: usize, theme: &Theme) -> Vec<Line<'static>> {
     let mut sorted: Vec<&Warning> = warnings.iter().collect();
@@ -185,15 +214,21 @@ fn warning_lines(warnings: &[Warning], columns: usize, theme: &Theme) -> Vec<Lin
 
 /// The chosen table: its columns above, the chosen column below.
 fn table_side(app: &App, report: &PlanReport, table: &TablePlan, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
-    let wanted = u16::try_from(table.columns.len() + table.warnings.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let notes = |columns: usize| {
+        let mut notes = table_breaks(report, table, columns, &app.theme);
+        notes.extend(warning_lines(&table.warnings, columns, &app.theme));
+        notes
+    };
+    let told = notes(usize::from(area.width.saturating_sub(4))).len();
+    let wanted = u16::try_from(table.columns.len() + told).unwrap_or(u16::MAX).saturating_add(2);
     let upper = Rect { height: wanted.clamp(5, (area.height / 2).max(5)).min(area.height), ..area };
     let title =
         format!("{} · {} rows ▸ replaces {}", table.table, format::count(table.rows), format::count(table.rows_target));
     let inner = panel(buffer, upper, &text::visible(&title), app.plan.inside, &app.theme);
-    let warnings = warning_lines(&table.warnings, usize::from(inner.width), &app.theme);
+    let notes = notes(usize::from(inner.width));
     let room = usize::from(inner.height).saturating_sub(3);
-    let top = u16::try_from(warnings.len().min(room)).unwrap_or(0);
-    lines(buffer, Rect { height: top, ..inner }, warnings, 0, &app.theme);
+    let top = u16::try_from(notes.len().min(room)).unwrap_or(0);
+    lines(buffer, Rect { height: top, ..inner }, notes, 0, &app.theme);
     columns_list(app, report, table, buffer, Rect { y: inner.y + top, height: inner.height - top, ..inner }, limits);
     let lower = Rect { y: upper.bottom(), height: area.height - upper.height, ..area };
     if let Some((_, column)) = app.plan_column().filter(|_| lower.height > 2) {
@@ -254,7 +289,7 @@ fn column_text(
         .map(|(class, count)| format!("{} {class:?}", format::count(*count)).to_lowercase())
         .collect();
     lines.extend(labelled("holds", &stored.join(", "), columns, plain));
-    lines.extend(labelled("misfits", policy_name(column.policy), columns, plain));
+    lines.extend(labelled("misfits", column.policy.name(), columns, plain));
     for problem in report.problems.iter().filter(|problem| problem.subject == subject) {
         lines.extend(signed("✗", theme.bad, &problem.message, columns));
         lines.extend(signed("▸", theme.accent, &problem.remedy, columns));

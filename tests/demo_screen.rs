@@ -8,7 +8,6 @@ mod support;
 mod terminal;
 
 use portable_pty::CommandBuilder;
-use std::path::Path;
 use std::process::Command;
 use terminal::Terminal;
 
@@ -89,21 +88,6 @@ fn report(terminal: &Terminal) -> String {
     let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().file_name();
     let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
     support::run(command.arg("report").arg(run).env("CUTOVER_STATE_DIR", terminal.state()))
-}
-
-/// The URL of a kept demo's target.
-fn target(directory: &Path) -> String {
-    let read = |name: &str| std::fs::read_to_string(directory.join("postgres").join(name)).unwrap().trim().to_owned();
-    format!("postgres://postgres:{}@127.0.0.1:{}/oncall", read("password"), read("port"))
-}
-
-/// Goes back to before a step through the palette, and agrees.
-fn go_back_to(terminal: &mut Terminal, step: &str) {
-    terminal.keys(":");
-    terminal.wait_for("type to find");
-    terminal.keys(&format!("roll back to {step}\r"));
-    terminal.wait_for(&format!("Roll back to before {step}?"));
-    terminal.keys("\t\r");
 }
 
 /// How many rows the end card says have been moved.
@@ -206,52 +190,6 @@ fn decide_about_a_column(terminal: &mut Terminal) {
     press_until(terminal, "\t", "▸[ null ]");
     terminal.keys("\r");
     terminal.wait_for("misfits    null");
-}
-
-#[test]
-fn what_somebody_changed_is_found_shown_and_only_lost_when_asked() {
-    let kept = tempfile::tempdir().unwrap();
-    let directory = kept.path().join("demo");
-    let mut terminal = demo_with(&["--keep", directory.to_str().unwrap()]);
-    start(&mut terminal);
-    for step in ["quiesce", "truncate"] {
-        agree(&mut terminal, step);
-    }
-    waits_at(&mut terminal, "spot-check");
-    let change = "update public.alert_group set title = 'somebody' where id = 7; delete from public.alert where id = 9";
-    support::psql(&target(&directory), change);
-    go_back_to(&mut terminal, "verify");
-    terminal.wait_for("Rolled back in part");
-    terminal.keys("\u{1b}");
-    terminal.wait_for("enter go on");
-    terminal.keys("\r");
-    terminal.wait_for("Go on with this run?");
-    terminal.keys("\t\r");
-
-    terminal.wait_for("2 rows differ");
-    terminal.wait_for("public.alert id=9 missing in the target");
-    terminal.wait_for("▸ somebody");
-    terminal.keys("3");
-    terminal.wait_for("42 ▸  42");
-    terminal.keys("/alert_group\r\rx");
-    terminal.wait_for("differing · 1 row");
-    terminal.wait_for("1 cell differs");
-    terminal.keys("1");
-
-    // What somebody changed is not thrown away by going back either, before that is asked for by name.
-    go_back_to(&mut terminal, "truncate");
-    terminal.wait_for("✗ could not be taken back");
-    terminal.keys("\r");
-    terminal.wait_for("copy could not be taken back");
-    press_until(&mut terminal, "\t", "▸[ Lose… ]");
-    terminal.keys("\r");
-    terminal.wait_for("type oncall-demo to lose them");
-    terminal.keys("oncall-demo\t\r");
-    terminal.wait_for("Rolled back in part");
-    assert_eq!(support::psql(&target(&directory), "select count(*) from public.alert"), "0");
-    terminal.keys("q");
-    terminal.ended();
-    terminal.is_restored();
 }
 
 #[test]

@@ -306,7 +306,6 @@ const STEPS: &[&str] = &[
 ];
 
 #[test]
-#[ignore = "open: not seen through to its end yet"]
 fn killed_in_the_middle_of_each_step_it_goes_on_to_the_end() {
     let Some(stage) = stage() else { return };
     let app = App::deploy(&stage, Volume::Claim, "exec");
@@ -335,7 +334,6 @@ const POINTS: &[&str] = &[
 ];
 
 #[test]
-#[ignore = "open: not seen through to its end yet"]
 fn killed_and_rolled_back_it_leaves_no_orphans() {
     let Some(stage) = stage() else { return };
     let app = App::deploy(&stage, Volume::Claim, "exec");

@@ -32,8 +32,10 @@ check:           ## Formatting, lints, documentation, licences
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
 	else echo "SKIPPED: cargo-deny is not installed (cargo install cargo-deny)"; fi
 
-bench: needs     ## Benchmarks: encoders, and the head-to-head against other loaders
-	$(CARGO) bench --locked $(ARGS)
+SIZES ?= S T M
+bench: needs     ## Benchmarks, some ten minutes; the head-to-head goes into README (SIZES="S T M L" for 2 GB, too)
+	$(CARGO) bench --locked --bench encode --bench screen
+	$(CARGO) bench --locked --bench loaders -- $(SIZES) --readme $(ARGS)
 
 pictures: needs  ## Draw the pictures of the documentation anew, from a real demo
 	@$(CARGO) build --release --quiet --locked

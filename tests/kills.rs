@@ -10,11 +10,11 @@ use cutover::demo;
 use cutover::scratch::{Options, Server};
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
 use support::compare;
+use support::kills::{fraction, kill_after, occurrences, points, said, was_killed};
 
 const ROWS: i64 = 200;
 const RANDOM_KILLS: u64 = 20;
@@ -107,10 +107,6 @@ impl Case {
     }
 }
 
-fn said(output: &std::process::Output) -> String {
-    format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 /// The port has to be the one that the server really has, also after a kill.
 fn without_port(configuration: &str, port: u16) -> String {
     assert!(configuration.contains(&format!("{PORT}{port}\n")), "port {port} is not in {configuration}");
@@ -182,25 +178,6 @@ fn without_durations(text: &str) -> String {
         kept.push(if timed || word.contains("127.0.0.1:") { "…" } else { word });
     }
     kept.join(" ")
-}
-
-fn was_killed(status: ExitStatus) -> bool {
-    status.signal() == Some(9)
-}
-
-fn points(trace: &Path) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for line in fs::read_to_string(trace).unwrap().lines() {
-        *counts.entry(line.to_owned()).or_default() += 1;
-    }
-    counts
-}
-
-/// First, middle and last time for points that are reached often; a single one is hit as it is.
-fn occurrences(count: u64) -> Vec<u64> {
-    let mut chosen = vec![1, count.div_ceil(2), count];
-    chosen.dedup();
-    chosen
 }
 
 #[test]
@@ -278,17 +255,4 @@ fn problem(case: &Case, expected: &Ending) -> Option<String> {
 
 fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap()
-}
-
-/// Spread over the whole run, the same ones every time.
-fn fraction(number: u64) -> f64 {
-    let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
-    spread as f64 / (1_u64 << 53) as f64
-}
-
-fn kill_after(mut command: Command, delay: Duration) -> bool {
-    let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(delay);
-    let _ = child.kill();
-    was_killed(child.wait().unwrap())
 }

@@ -8,12 +8,11 @@ mod support;
 
 use cutover::demo;
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use support::kills::{fraction, kill_after, occurrences, points, quiet, said, was_killed};
 use support::{compare, psql, server};
 
 /// Keys in a circle, a key that was not valid, triggers in every state, forced row security, a sequence ahead of its data, rows that
@@ -210,10 +209,6 @@ impl Case<'_> {
     }
 }
 
-fn said(output: &Output) -> String {
-    format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 fn small() -> Laboratory {
     let options = ["--chunk-rows", "25", "--interval-unit", "*=us"];
     let laboratory = Laboratory::new(TARGET, true, &options, |path| {
@@ -223,24 +218,9 @@ fn small() -> Laboratory {
     laboratory
 }
 
-fn points(trace: &Path) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for line in fs::read_to_string(trace).unwrap().lines() {
-        *counts.entry(line.to_owned()).or_default() += 1;
-    }
-    counts
-}
-
-/// First, middle and last time.
-fn occurrences(count: u64) -> Vec<u64> {
-    let mut chosen = vec![1, count.div_ceil(2), count];
-    chosen.dedup();
-    chosen
-}
-
 fn run_killed(mut command: Command, at: &str) -> bool {
     let output = command.env("CUTOVER_CRASH_AT", at).output().unwrap();
-    output.status.signal() == Some(9)
+    was_killed(output.status)
 }
 
 /// Kills at each point of a copy over `jobs` connections that `wanted` names; `go_on` is what the operator does then.
@@ -255,12 +235,9 @@ fn kill_everywhere(jobs: &str, wanted: &dyn Fn(&str) -> bool, go_on: &dyn Fn(&Ca
     assert_eq!(reference.sql("select count(*), max(took) from event"), "150|00:02:30");
 
     let (mut failures, mut hits) = (Vec::new(), BTreeMap::<String, u32>::new());
-    support::skipped("killed when all is in and before it forgets it, a copy leaves its ledger in the target: open");
-    let wanted = |name: &str| wanted(name) && name != "transfer.forget.before";
     let points: BTreeMap<String, u64> = points(&trace).into_iter().filter(|(name, _)| wanted(name)).collect();
     for (name, count) in &points {
-        let last_word = |occurrence: &u64| name.starts_with("journal.append.") && occurrence == count;
-        for occurrence in occurrences(*count).into_iter().filter(|occurrence| !last_word(occurrence)) {
+        for occurrence in occurrences(*count) {
             let case = laboratory.case();
             let at = format!("{name}:{occurrence}");
             if run_killed(case.copy(jobs), &at) {
@@ -370,10 +347,6 @@ fn large() -> Laboratory {
     })
 }
 
-fn quiet(mut command: Command) -> Child {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
 #[test]
 fn a_client_killed_while_its_server_process_builds_an_index_goes_on_at_once() {
     let laboratory = large();
@@ -416,10 +389,7 @@ fn a_kill_at_any_moment_ends_in_the_same() {
         for kill in 0..kills {
             let case = laboratory.case();
             let delay = lasted.mul_f64(fraction(kill as u64));
-            let mut child = quiet(case.copy(jobs));
-            std::thread::sleep(delay);
-            let _ = child.kill(); // it may have ended
-            let killed = child.wait().unwrap().signal() == Some(9);
+            let killed = kill_after(case.copy(jobs), delay);
             support::say(&format!(
                 "--jobs {jobs}: killed after {} ms of {}: {killed}",
                 delay.as_millis(),
@@ -429,10 +399,4 @@ fn a_kill_at_any_moment_ends_in_the_same() {
         }
         assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
     }
-}
-
-/// Spread over the whole run, the same ones every time.
-fn fraction(number: u64) -> f64 {
-    let spread = (number + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11;
-    spread as f64 / (1_u64 << 53) as f64
 }

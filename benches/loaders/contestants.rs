@@ -122,6 +122,13 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// How many rows stand there after a load.
+    pub fn rows(&self) -> u64 {
+        let counts: Vec<String> =
+            HALVES.concat().iter().map(|table| format!("(select count(*) from \"{table}\")")).collect();
+        self.query(&format!("select {}", counts.join(" + "))).parse().unwrap()
+    }
+
     /// The proof over what stands there: what it costs, and whether it holds.
     pub fn verify(&self) -> (Figures, bool) {
         watch_any(vec![self.cutover(&["verify"])], self.postmaster())
@@ -236,4 +243,13 @@ impl<'a> Stage<'a> {
         let text = fs::read_to_string(self.server.directory().join("data/postmaster.pid")).unwrap();
         text.lines().next().unwrap().trim().parse().unwrap()
     }
+}
+
+/// `PostgreSQL 15.18`.
+pub fn version(server: &Server) -> String {
+    let postgres = server.binaries().program("postgres");
+    let output = Command::new(postgres).arg("--version").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let number = text.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+    format!("PostgreSQL {}", number.unwrap_or("of unknown version"))
 }

@@ -1,19 +1,21 @@
 //! Head to head: `cutover copy` against other ways to load the same SQLite file into the same schema, and against the limit: binary
 //! COPY of ready files without indexes, then CREATE INDEX.
 //!
-//! `cargo bench --bench loaders -- [S] [T] [M] [L] [--runs N] [--own]`. Contestants run in alternation on one server with fsync on, so
-//! that a noisy machine is noisy for all; with `--own` only this program runs. After each copy the proof is measured too, and once
-//! after each other loader asked whether all arrived. Prints Markdown tables with medians and ratios; README quotes them with date and
-//! machine. What is not installed is named and left out.
+//! `cargo bench --bench loaders -- [S] [T] [M] [L] [--runs N] [--own] [--readme]`. Contestants run in alternation on one server with
+//! fsync on, so that a noisy machine is noisy for all; with `--own` only this program runs. After each copy the proof is measured too,
+//! and once after each other loader asked whether all arrived. Prints Markdown tables with medians and ratios, date and machine; with
+//! `--readme` they take the place of those in README. What is not installed is named and left out.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot measure has to stop")]
 
 mod contestants;
 mod measure;
+mod report;
 mod source;
 
 use contestants::{Contestant, Stage};
 use cutover::scratch::{Options, Server};
 use measure::{Figures, median};
+use report::Report;
 use std::path::{Path, PathBuf};
 
 /// Name and scale: 3 million rows are M. T is its tenth, for how time grows with rows.
@@ -34,18 +36,22 @@ fn main() {
         ..Options::default()
     })
     .unwrap();
+    let mut report = Report::begin(&contestants::version(&server));
     let mut before: Option<(&str, f64, f64)> = None;
     for (name, scale) in SIZES.iter().filter(|(name, _)| !any || named(name)) {
         let field = Field::new(&server, directory.path(), name, *scale);
         let all = field.head_to_head(&contestants, runs.unwrap_or(3));
-        field.print(&all);
+        field.tell(&all, &mut report);
         let wall = all.iter().find(|rounds| rounds.contestant == Contestant::Cutover).map_or(f64::NAN, Rounds::wall);
         if let Some((smaller, its_scale, its_wall)) = before {
             let (rows, time) = (scale / its_scale, wall / its_wall);
-            println!("\nFrom {smaller} to {name} `cutover copy` loads {rows:.1} × the rows in {time:.1} × the time.");
+            report.line(&format!(
+                "\nFrom {smaller} to {name} `cutover copy` loads {rows:.1} × the rows in {time:.1} × the time."
+            ));
         }
         before = Some((name, *scale, wall));
     }
+    report.end(named("--readme"));
 }
 
 /// One size's source and its stage.
@@ -104,13 +110,14 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn print(&self, all: &[Rounds]) {
+    fn tell(&self, all: &[Rounds], report: &mut Report) {
         let megabytes = std::fs::metadata(&self.source).unwrap().len() as f64 / 1e6;
         let wall = |wanted| all.iter().find(|rounds| rounds.contestant == wanted).map_or(f64::NAN, Rounds::wall);
         let (limit, pgloader) = (wall(Contestant::Limit), wall(Contestant::Pgloader));
-        println!("\n**{}**, {megabytes:.0} MB\n", self.name);
-        println!("| | wall s | to the limit | to pgloader | client CPU s | server CPU s | peak RSS MB | right? |");
-        println!("|---|---|---|---|---|---|---|---|");
+        let rows = self.stage.rows();
+        report.line(&format!("\n**{}**, {megabytes:.0} MB, {rows} rows\n", self.name));
+        report.line("| | wall s | to the limit | to pgloader | client CPU s | server CPU s | peak RSS MB | right? |");
+        report.line("|---|---|---|---|---|---|---|---|");
         for rounds in all {
             let ratios = format!("{:.2} | {:.2}", rounds.wall() / limit, rounds.wall() / pgloader);
             let right = match rounds.contestant {
@@ -118,11 +125,11 @@ impl<'a> Field<'a> {
                 _ if rounds.right => "yes, proved",
                 _ => "no",
             };
-            println!("| {} | {} | {right} |", rounds.contestant.name(), row(&rounds.loads, &ratios));
+            report.line(&format!("| {} | {} | {right} |", rounds.contestant.name(), row(&rounds.loads, &ratios)));
             if rounds.contestant.own() {
                 let proof = median(rounds.proofs.iter().map(|figures| figures.wall));
                 let ratio = format!("{:.2} of its copy | ", proof / rounds.wall());
-                println!("| `cutover verify` after it | {} | |", row(&rounds.proofs, &ratio));
+                report.line(&format!("| `cutover verify` after it | {} | |", row(&rounds.proofs, &ratio)));
             }
         }
     }

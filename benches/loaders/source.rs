@@ -3,6 +3,7 @@
 //! Nothing in it is too much for the other loaders: they may change values on the way, but load every row. What they lose of a
 //! source with awkward values is the demo's subject (`cutover demo`), not a matter of speed.
 
+use cutover::demo::source::{Random, moment};
 use rusqlite::{Connection, Transaction, params};
 use std::path::Path;
 
@@ -18,7 +19,7 @@ pub fn generate(path: &Path, scale: f64) -> rusqlite::Result<()> {
     connection.execute_batch("pragma journal_mode = off; pragma synchronous = off")?;
     connection.execute_batch(SCHEMA)?;
     let transaction = connection.transaction()?;
-    let mut generator = Generator { random: Random(0x2024_0607), counts: Counts::of(scale) };
+    let mut generator = Generator { random: Random::new(0x2024_0607), counts: Counts::of(scale) };
     generator.grafana(&transaction)?;
     generator.oncall(&transaction)?;
     transaction.commit()
@@ -60,7 +61,7 @@ impl Generator {
         self.users(transaction)?;
         let mut insert = transaction.prepare("INSERT INTO tag VALUES (?, ?, ?)")?;
         for id in 1..=self.counts.tags {
-            let word = WORDS[id as usize % WORDS.len()];
+            let word = self.random.words(1, 1);
             insert.execute(params![id, format!("key{}", id % 97), format!("value-{id}-{word}")])?;
         }
         self.dashboards(transaction)?;
@@ -196,48 +197,20 @@ impl Generator {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): the same rows on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: i64) -> i64 {
-        (self.next() >> 1).cast_signed() % end.max(1)
-    }
-
-    fn one_in(&mut self, n: i64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick(&mut self, from: &[&'static str]) -> &'static str {
-        from[self.below(from.len() as i64) as usize]
-    }
-
-    fn words(&mut self, least: i64, most: i64) -> String {
-        let count = least + self.below(most - least + 1);
-        (0..count).map(|_| self.pick(WORDS)).collect::<Vec<_>>().join(" ")
-    }
-
-    fn hex(&mut self, digits: usize) -> String {
-        let mut text: String = (0..digits.div_ceil(16)).map(|_| format!("{:016x}", self.next())).collect();
-        text.truncate(digits);
-        text
-    }
-
-    /// As Django writes it.
-    fn moment(&mut self) -> String {
-        let fraction = if self.one_in(32) { 0 } else { self.below(1_000_000) };
-        moment(self.below(SPAN) * 1_000_000 + fraction)
-    }
-
+/// What the rows hold, drawn from the demo's numbers and words.
+trait Draws {
     /// As Grafana writes it.
+    fn second(&mut self) -> String;
+    fn labels(&mut self) -> String;
+    fn escalation(&mut self) -> String;
+    /// An alert as Alertmanager sends it.
+    fn payload(&mut self) -> String;
+    /// From 20 to 180 kB, some 100 in the mean.
+    fn dashboard(&mut self, id: i64) -> String;
+    fn panel(&mut self, number: usize) -> String;
+}
+
+impl Draws for Random {
     fn second(&mut self) -> String {
         moment(self.below(SPAN) * 1_000_000)
     }
@@ -267,7 +240,6 @@ impl Random {
         )
     }
 
-    /// An alert as Alertmanager sends it.
     fn payload(&mut self) -> String {
         let status = self.pick(&["firing", "resolved"]);
         format!(
@@ -288,7 +260,6 @@ impl Random {
         )
     }
 
-    /// From 20 to 180 kB, some 100 in the mean.
     fn dashboard(&mut self, id: i64) -> String {
         let size = 20_000 + self.below(160_000) as usize;
         let mut panels = Vec::new();
@@ -331,48 +302,6 @@ fn quoted(text: &str) -> String {
 fn public_key(prefix: char, number: i64) -> String {
     format!("{prefix}{:013X}", number.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 12)
 }
-
-/// Microseconds after the start as Django writes them: no fraction where it is zero.
-fn moment(micros: i64) -> String {
-    let instant = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_micros(START * 1_000_000 + micros);
-    let civil = jiff::tz::TimeZone::UTC.to_datetime(instant);
-    let whole = civil.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    let fraction = micros % 1_000_000;
-    if fraction == 0 { whole } else { format!("{whole}.{fraction:06}") }
-}
-
-const WORDS: &[&str] = &[
-    "CPU",
-    "загрузка",
-    "disk",
-    "延迟过高",
-    "latency",
-    "node",
-    "ошибка",
-    "pod",
-    "kube-system",
-    "Größe",
-    "überlastet",
-    "🔥",
-    "prometheus",
-    "queue",
-    "échec",
-    "timeout",
-    "replica",
-    "lag",
-    "http_5xx",
-    "ратио",
-    "\"quoted\"",
-    "back\\slash",
-    "tab\there",
-    "memory",
-    "OOMKilled",
-    "网络",
-    "β-version",
-    "alertmanager",
-    "SLO",
-    "burn-rate",
-];
 
 const EXPRESSIONS: &[&str] = &[
     "sum(rate(http_requests_total{job=\"api\",code=~\"5..\"}[5m])) by (instance)",

@@ -11,7 +11,7 @@ use crate::connect::postgres::Address;
 use crate::engine::attach::{Door, Keeper};
 use crate::engine::runs::{RunDir, Runs};
 use crate::engine::snapshot::RunState;
-use crate::engine::{Command, Driver, Ended, Ending, Handle, Options, Setup, Snapshot};
+use crate::engine::{Closing, Command, Driver, Ended, Ending, Handle, Options, Setup, Snapshot};
 use crate::headless::{self, Finished, Form, Signals, Verdict, Voice};
 use crate::inspect::DatabaseInspect;
 use crate::report::{html, markdown};
@@ -117,10 +117,10 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
         expected: dir.siblings().durations(&name),
         ..Options::default()
     };
-    let sweep = Sweep::of(&document, &values, &address);
+    let sweep = Sweep::of(&document, &values, &address, &dir).map(|sweep| Arc::new(sweep) as Arc<dyn Closing>);
     let inspect = Arc::new(DatabaseInspect::new());
     let setup = Setup::new(dir.clone(), document, values, address, Arc::new(Registry), inspect, options);
-    let setup = setup.on_cluster(cluster);
+    let setup = setup.on_cluster(cluster).closing(sweep);
     let (driver, handle) = match Driver::new(setup) {
         Ok(pair) => pair,
         Err(error) => return Err(abandon(dir, new, error.into())),
@@ -142,9 +142,6 @@ pub(super) async fn drive(order: Order, manner: &Manner) -> Result<u8, Stop> {
     leave(driving).await;
     if let Some(door) = door {
         door.close().await;
-    }
-    if let Some(sweep) = sweep {
-        sweep.clean(&dir, ending.ended, &voice).await;
     }
     if let Some(carrying) = carrying {
         carrying.release().await;

@@ -7,7 +7,7 @@ mod edges;
 mod random;
 mod tables;
 
-use random::Random;
+pub use random::{Random, moment};
 use rusqlite::{Connection, Transaction};
 use std::path::Path;
 

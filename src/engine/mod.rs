@@ -28,7 +28,9 @@ pub mod snapshot;
 pub mod status;
 
 pub use command::{Command, LateWrites};
-pub use driver::{Claim, ClaimError, Claims, DatabaseClaims, Driver, DriverError, Options, Origin, Resolve, Setup};
+pub use driver::{
+    Claim, ClaimError, Claims, Closing, DatabaseClaims, Driver, DriverError, Options, Origin, Resolve, Setup,
+};
 pub use event::{Ended, Event, Failure, Identity, Labels, Operator, Recorded, RunCreated, StepPlan};
 pub use fold::{Fold, fold};
 pub use handle::{Ending, Handle};

@@ -2,12 +2,9 @@
 //! whole has keys and indexes off that only its own ledger knows: a run beside it would take the half for the whole.
 
 use super::session::{Fault, get, rows};
-use super::{Job, TransferError};
+use super::{Job, TransferError, chunked};
 use crate::schema::{Mapping, quote};
 use tokio_postgres::Client;
-
-/// The ledger's entry that stands for as long as a copy in chunks is not whole.
-const HALF: &str = "chunked";
 
 /// Another run that keeps something on the target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,7 +76,7 @@ async fn read(client: &Client, schema: &str, other: &mut Other) -> Result<(), Fa
          FROM {0}.ledger",
         quote(schema)
     );
-    if let Some(row) = rows(client, "reading another run's ledger", &sql, &[&HALF]).await?.first() {
+    if let Some(row) = rows(client, "reading another run's ledger", &sql, &[&chunked::BEGUN]).await?.first() {
         other.since = get::<Option<String>>(row, 0)?.unwrap_or_default();
         other.half = get(row, 1)?;
     }

@@ -112,7 +112,11 @@ pub enum VerifyError {
 /// # Errors
 /// When either side cannot be read, or the operator asked to stop.
 pub async fn verify(comparison: &Comparison<'_>) -> Result<Evidence, VerifyError> {
-    let compared = compare::all(comparison).await?;
-    let findings = findings::all(comparison.address, comparison.run, comparison.mapping, &compared).await?;
+    let asking = findings::Asking::begin(comparison).await?;
+    let (compared, mut findings) = match asking.is_alone() {
+        false => tokio::try_join!(compare::all(comparison), asking.ask())?,
+        true => (compare::all(comparison).await?, asking.ask().await?),
+    };
+    findings.extend(findings::of_rows(&compared));
     Ok(Evidence { findings, ..compare::evidence(compared) })
 }

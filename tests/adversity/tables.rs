@@ -42,6 +42,11 @@ fn on_a_server_of_default_settings_they_are_loaded_or_refused_with_what_to_set()
     let url = database();
     fill(&url);
     let place = Place::at(&source(), &url);
+    // What was saved goes back in one transaction or not at all, so that without locks for it nothing is begun.
+    let (kept, _) = place.run("copy", &["--keep-undo"]);
+    assert_eq!(kept.code, 1, "{}", kept.all());
+    assert!(refusal(&kept).contains("max_locks_per_transaction"), "{}", refusal(&kept));
+    assert_eq!(whole(&url), 0);
     let (ran, took) = place.run("copy", &[]);
     println!("2,000 tables on default settings: exit {} after {took:?}", ran.code);
     if ran.code == 0 {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod compare;
+pub mod kills;
 
 use cutover::scratch::{Binaries, Options, Server};
 use std::io::Write as _;

@@ -7,6 +7,11 @@
 //! that overflow chains are as long as their cells say, and that no page is left over. The format is that of
 //! <https://www.sqlite.org/fileformat2.html>.
 
+mod blocks;
+mod cell;
+
+use blocks::Pages;
+use cell::{Cell, Kind, u16_at, u32_at};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -15,10 +20,6 @@ use std::os::unix::fs::FileExt as _;
 const DEEPEST: usize = 20;
 /// The byte that SQLite locks; its page holds nothing.
 const LOCK_BYTE: u64 = 0x4000_0000;
-/// Bytes read at once, and how many such blocks are held: neighbouring leaves mostly stand side by side, and all of it stays in the
-/// core's own cache. A multiple of the largest page.
-const BLOCK: u64 = 64 * 1024;
-const BLOCKS: usize = 4;
 
 /// Whether the file is sound, with trees at `roots` besides the schema's own on page 1.
 ///
@@ -48,26 +49,6 @@ impl From<io::Error> for Stop {
 
 fn expect(holds: bool) -> Result<(), Stop> {
     if holds { Ok(()) } else { Err(Stop::Unsound) }
-}
-
-/// What a page of a b-tree is, by its first byte.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Kind {
-    leaf: bool,
-    /// A tree of rows by rowid; otherwise of index entries.
-    rows: bool,
-}
-
-impl Kind {
-    fn of(flag: u8) -> Result<Self, Stop> {
-        match flag {
-            2 => Ok(Self { leaf: false, rows: false }),
-            5 => Ok(Self { leaf: false, rows: true }),
-            10 => Ok(Self { leaf: true, rows: false }),
-            13 => Ok(Self { leaf: true, rows: true }),
-            _ => Err(Stop::Unsound),
-        }
-    }
 }
 
 /// The rowids that a page may hold: above the first, up to the second.
@@ -256,49 +237,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A cell, as far as it bears on the structure.
-struct Cell {
-    /// Bytes in the page.
-    size: usize,
-    /// Zero in an index.
-    rowid: i64,
-    /// Bytes of the payload that lie on other pages, and the first of them.
-    beyond: u64,
-    overflow: u32,
-}
-
-impl Cell {
-    /// `rest` is the page from the cell on.
-    fn read(rest: &[u8], kind: Kind, usable: usize) -> Result<Self, Stop> {
-        let mut at = if kind.leaf { 0 } else { 4 };
-        if kind.rows && !kind.leaf {
-            let rowid = varint(rest, &mut at)?;
-            return Ok(Self { size: at.max(4), rowid, beyond: 0, overflow: 0 });
-        }
-        // SQLite keeps 32 bits of it.
-        let payload = u64::from(varint(rest, &mut at)?.cast_unsigned() as u32);
-        let rowid = if kind.rows { varint(rest, &mut at)? } else { 0 };
-        let local = local(payload, kind, usable);
-        let (beyond, word) = (payload - local, if payload > local { 4 } else { 0 });
-        let end = at + usize::try_from(local).map_err(|_| Stop::Unsound)?;
-        expect(end + word <= rest.len())?;
-        let overflow = if word > 0 { u32_at(rest, end) } else { 0 };
-        Ok(Self { size: (end + word).max(4), rowid, beyond, overflow })
-    }
-}
-
-/// How much of a payload stays in its page (<https://www.sqlite.org/fileformat2.html#b_tree_pages>).
-fn local(payload: u64, kind: Kind, usable: usize) -> u64 {
-    let usable = usable as u64;
-    let most = if kind.rows { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
-    if payload <= most {
-        return payload;
-    }
-    let least = (usable - 12) * 32 / 255 - 23;
-    let fitting = least + (payload - least) % (usable - 4);
-    if fitting <= most { fitting } else { least }
-}
-
 /// Which bytes of a page are taken.
 struct Covered {
     bits: Vec<u64>,
@@ -330,73 +268,6 @@ impl Covered {
         self.bytes += size;
         Ok(())
     }
-}
-
-/// The file, in blocks.
-struct Pages<'a> {
-    file: &'a File,
-    size: usize,
-    length: u64,
-    blocks: Vec<(u64, Vec<u8>)>,
-}
-
-impl<'a> Pages<'a> {
-    fn new(file: &'a File, size: usize, length: u64) -> Self {
-        Self { file, size, length, blocks: vec![(u64::MAX, Vec::new()); BLOCKS] }
-    }
-
-    fn read(&mut self, number: u32, into: &mut Vec<u8>) -> io::Result<()> {
-        let size = self.size;
-        let page = self.page(number)?;
-        into.clear();
-        into.extend_from_slice(&page[..size]);
-        Ok(())
-    }
-
-    fn first_word(&mut self, number: u32) -> io::Result<u32> {
-        self.page(number).map(|page| u32_at(page, 0))
-    }
-
-    fn page(&mut self, number: u32) -> io::Result<&[u8]> {
-        let at = u64::from(number - 1) * self.size as u64;
-        let block = at / BLOCK;
-        let (held, bytes) = &mut self.blocks[block as usize % BLOCKS];
-        if *held != block {
-            let length = BLOCK.min(self.length - block * BLOCK) as usize;
-            *held = u64::MAX;
-            bytes.resize(length, 0);
-            self.file.read_exact_at(bytes, block * BLOCK)?;
-            *held = block;
-        }
-        let within = (at % BLOCK) as usize;
-        bytes.get(within..within + self.size).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// Seven bits a byte, most significant first; the ninth byte counts whole.
-fn varint(bytes: &[u8], at: &mut usize) -> Result<i64, Stop> {
-    let mut value = 0_u64;
-    for count in 0..9 {
-        let byte = *bytes.get(*at).ok_or(Stop::Unsound)?;
-        *at += 1;
-        if count == 8 {
-            value = value << 8 | u64::from(byte);
-            break;
-        }
-        value = value << 7 | u64::from(byte & 0x7f);
-        if byte < 0x80 {
-            break;
-        }
-    }
-    Ok(value.cast_signed())
 }
 
 #[cfg(test)]

@@ -181,7 +181,12 @@ impl Driver {
 
     pub(super) async fn perform(&mut self, effect: Effect) -> Driven {
         match effect {
-            Effect::Record(event) => self.record_if_legal(*event).await?,
+            Effect::Record(event) => {
+                if let Event::RunEnded { ended } = &*event {
+                    self.close(*ended).await;
+                }
+                self.record_if_legal(*event).await?;
+            }
             Effect::Begin { step } => self.begin(step).await?,
             Effect::Prepare { step } => self.start(Job::Prepare(step)),
             Effect::Apply { step, checkpoint } => self.start(Job::Apply(step, checkpoint)),
@@ -300,7 +305,7 @@ impl Driver {
         self.snapshots.send_replace(Arc::new(snapshot));
     }
 
-    fn masked(&self, text: &str) -> String {
+    pub(super) fn masked(&self, text: &str) -> String {
         self.workshop.secrets.mask(text).into_owned()
     }
 

@@ -9,6 +9,7 @@
 //! So a crash leaves at most work that was begun and whose end nobody wrote down; [`super::recover`] says what becomes of it.
 
 mod claim;
+mod closing;
 mod context;
 mod drive;
 mod live;
@@ -19,6 +20,7 @@ mod scribe;
 mod work;
 
 pub use claim::{Claim, ClaimError, Claims, DatabaseClaims};
+pub use closing::Closing;
 pub use context::{Origin, Resolve};
 pub use live::line as log_line;
 pub use open::{DriverError, Options, Setup};
@@ -54,6 +56,7 @@ pub struct Driver {
     effects: VecDeque<Effect>,
     work: Option<Work>,
     claiming: Claiming,
+    closing: Option<Arc<dyn Closing>>,
     inquiry: Option<Inquiry>,
     queries: VecDeque<Query>,
     data: Arc<DataView>,

@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::claim::{Claiming, Claims, DatabaseClaims};
+use super::closing::Closing;
 use super::context::{Filled, Resolve, Workshop};
 use super::live::Live;
 use super::recorder::Recorder;
@@ -69,6 +70,7 @@ pub struct Setup {
     inspect: Arc<dyn Inspect>,
     claims: Arc<dyn Claims>,
     options: Options,
+    closing: Option<Arc<dyn Closing>>,
     journal: Option<Box<dyn Journal>>,
 }
 
@@ -132,13 +134,31 @@ impl Setup {
     ) -> Self {
         let secrets = Secrets::default();
         let claims = Arc::new(DatabaseClaims);
-        Self { dir, runbook, target, cluster: None, secrets, actions, inspect, claims, options, journal: None }
+        Self {
+            dir,
+            runbook,
+            target,
+            cluster: None,
+            secrets,
+            actions,
+            inspect,
+            claims,
+            options,
+            closing: None,
+            journal: None,
+        }
     }
 
     /// The cluster that the service runs on.
     #[must_use]
     pub fn on_cluster(self, cluster: Option<Arc<Cluster>>) -> Self {
         Self { cluster, ..self }
+    }
+
+    /// What is done before the journal says that the run has ended.
+    #[must_use]
+    pub fn closing(self, closing: Option<Arc<dyn Closing>>) -> Self {
+        Self { closing, ..self }
     }
 
     /// Keeps the run's entries in `journal` instead of the run's directory: for tests.
@@ -161,7 +181,8 @@ impl Driver {
     /// # Errors
     /// When somebody else drives the run, or its journal or its runbook cannot be read.
     pub fn new(setup: Setup) -> Result<(Self, Handle), DriverError> {
-        let Setup { dir, runbook, target, cluster, secrets, actions, inspect, claims, options, journal } = setup;
+        let Setup { dir, runbook, target, cluster, secrets, actions, inspect, claims, options, closing, journal } =
+            setup;
         let mut journal: Box<dyn Journal> = match journal {
             Some(journal) => journal,
             None => Box::new(dir.open()?),
@@ -178,6 +199,7 @@ impl Driver {
         let handle = Handle { snapshots: watching, wishes, recorded: recorded.clone(), ended: ending };
         let driver = Self {
             claiming: Claiming::new(claims),
+            closing,
             descriptions: describe_all(&workshop, &fold),
             workshop,
             scribe: Scribe::new(journal),

@@ -17,7 +17,7 @@ mod task;
 mod worker;
 
 pub(super) use cut::chunk_rows;
-pub(super) use record::{Begun, begun, strike_all};
+pub(super) use record::{BEGUN, Begun, begun, strike_all};
 
 use super::copy::{Ended, refresh};
 use super::known::Known;

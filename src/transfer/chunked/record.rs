@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
 /// The entry that stands for as long as the copy is not whole.
-const BEGUN: &str = "chunked";
+pub(in crate::transfer) const BEGUN: &str = "chunked";
 
 /// What was true when the copy began.
 #[derive(Clone, Debug, Serialize, Deserialize)]

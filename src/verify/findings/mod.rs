@@ -4,35 +4,56 @@ mod constraints;
 mod foreign_keys;
 mod sequences;
 
-use super::VerifyError;
 use super::compare::Compared;
-use crate::connect::postgres::Address;
+use super::{Comparison, VerifyError, target};
 use crate::evidence::{Finding, Verdict};
 use crate::schema::Mapping;
+use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
-/// Asks for all tables of the mapping. What cannot be asked (a missing privilege) is a finding too, never an error.
-pub(crate) async fn all(
-    address: &Address,
-    run: &str,
-    mapping: &Mapping,
-    compared: &[Compared],
-) -> Result<Vec<Finding>, VerifyError> {
-    let name = format!("cutover/{run}/verify-constraints");
-    let mut client = address.connect(&name).await?;
-    let read_only = "SET default_transaction_read_only = on";
-    client.batch_execute(read_only).await.map_err(|error| super::target::failed("the session's settings", &error))?;
-    let bound = super::target::bound(&client, mapping).await?;
-    if !bound.is_empty() {
-        client = super::target::unbound_session(address, &name, bound.values()).await?;
+/// A session that asks the target about its own promises.
+pub(crate) struct Asking<'a> {
+    comparison: &'a Comparison<'a>,
+    client: Client,
+    /// Tables that their owner reads only in a session of their own, which holds them alone.
+    bound: BTreeMap<u32, String>,
+}
+
+impl<'a> Asking<'a> {
+    pub(crate) async fn begin(comparison: &'a Comparison<'a>) -> Result<Self, VerifyError> {
+        let client = comparison.address.connect(&name(comparison)).await?;
+        let read_only = "SET default_transaction_read_only = on";
+        client.batch_execute(read_only).await.map_err(|error| target::failed("the session's settings", &error))?;
+        let bound = target::bound(&client, comparison.mapping).await?;
+        Ok(Self { comparison, client, bound })
     }
-    let mut findings = Vec::new();
-    findings.extend(sequences::check(&client, mapping).await);
-    findings.extend(foreign_keys::check(&client, mapping).await);
-    findings.extend(constraints::check(&client, mapping).await);
-    findings.push(not_null(compared));
-    findings.extend(allowed_for(compared));
-    Ok(findings)
+
+    /// Whether it has to wait until nobody else reads the tables.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.bound.is_empty()
+    }
+
+    /// For all tables of the mapping. What cannot be asked (a missing privilege) is a finding too, never an error.
+    pub(crate) async fn ask(mut self) -> Result<Vec<Finding>, VerifyError> {
+        let mapping = self.comparison.mapping;
+        if self.is_alone() {
+            let (address, name) = (self.comparison.address, name(self.comparison));
+            self.client = target::unbound_session(address, &name, self.bound.values()).await?;
+        }
+        let mut findings = sequences::check(&self.client, mapping).await;
+        findings.extend(foreign_keys::check(&self.client, mapping).await);
+        findings.extend(constraints::check(&self.client, mapping).await);
+        Ok(findings)
+    }
+}
+
+fn name(comparison: &Comparison<'_>) -> String {
+    format!("cutover/{}/verify-constraints", comparison.run)
+}
+
+/// What the rows themselves have shown.
+pub(crate) fn of_rows(compared: &[Compared]) -> impl Iterator<Item = Finding> {
+    std::iter::once(not_null(compared)).chain(allowed_for(compared))
 }
 
 /// A check that holds for all it was asked of, or one that does not.

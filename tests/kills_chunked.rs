@@ -7,9 +7,10 @@
 mod support;
 
 use cutover::demo;
+use cutover::scratch::Server;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::kills::{fraction, kill_after, occurrences, points, quiet, said, was_killed};
@@ -56,6 +57,8 @@ const OWNER: &str = "owner_of_kills";
 
 /// A template database and a source, for cases that are alike.
 struct Laboratory {
+    /// Where the shared one will not do.
+    own: Option<Server>,
     directory: tempfile::TempDir,
     template: String,
     owned: bool,
@@ -72,13 +75,18 @@ struct Ending {
 
 impl Laboratory {
     fn new(target: &str, owned: bool, options: &[&str], source: impl FnOnce(&Path)) -> Self {
+        Self::on(None, target, owned, options, source)
+    }
+
+    fn on(own: Option<Server>, target: &str, owned: bool, options: &[&str], source: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         source(&directory.path().join("source.sqlite"));
         let template = fresh_name("template");
-        psql(&server().url("postgres"), &format!("create database {template}"));
+        let place = own.as_ref().unwrap_or_else(|| server());
+        psql(&place.url("postgres"), &format!("create database {template}"));
         if owned {
             psql(
-                &server().url(&template),
+                &place.url(&template),
                 &format!(
                     "do $$ begin if not exists (select from pg_roles where rolname = '{OWNER}') then
                        create role {OWNER} login password 'secret' nosuperuser; end if; end $$;
@@ -87,18 +95,22 @@ impl Laboratory {
             );
         }
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let laboratory = Self { directory, template, owned, options };
+        let laboratory = Self { own, directory, template, owned, options };
         psql(&laboratory.url(&laboratory.template), target);
         laboratory
     }
 
+    fn server(&self) -> &Server {
+        self.own.as_ref().unwrap_or_else(|| server())
+    }
+
     fn url(&self, database: &str) -> String {
-        let url = server().url(database);
+        let url = self.server().url(database);
         if !self.owned {
             return url;
         }
         url.replacen("postgres://postgres:", &format!("postgres://{OWNER}:"), 1).replacen(
-            server().password(),
+            self.server().password(),
             "secret",
             1,
         )
@@ -106,7 +118,7 @@ impl Laboratory {
 
     fn case(&self) -> Case<'_> {
         let database = fresh_name("case");
-        let admin = server().url("postgres");
+        let admin = self.server().url("postgres");
         psql(&admin, &format!("create database {database} template {}", self.template));
         if self.owned {
             psql(&admin, &format!("grant create on database {database} to {OWNER}"));
@@ -133,7 +145,10 @@ struct Case<'a> {
 
 impl Drop for Case<'_> {
     fn drop(&mut self) {
-        psql(&server().url("postgres"), &format!("drop database if exists {} with (force)", self.database));
+        psql(
+            &self.laboratory.server().url("postgres"),
+            &format!("drop database if exists {} with (force)", self.database),
+        );
     }
 }
 
@@ -144,7 +159,7 @@ impl Case<'_> {
 
     /// As the superuser, whom row security does not bind.
     fn sql(&self, sql: &str) -> String {
-        psql(&server().url(&self.database), sql)
+        psql(&self.laboratory.server().url(&self.database), sql)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -189,7 +204,7 @@ impl Case<'_> {
     }
 
     fn ending(&self) -> Ending {
-        let url = server().url(&self.database);
+        let url = self.laboratory.server().url(&self.database);
         Ending { rows: compare::rows(&url), structure: compare::structure(&url), sequences: compare::sequences(&url) }
     }
 
@@ -398,5 +413,80 @@ fn a_kill_at_any_moment_ends_in_the_same() {
             failures.extend(case.judge(case.finish(jobs), &expected, &format!("after {delay:?}")));
         }
         assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
+    }
+}
+
+/// kill -9 of the process that serves the copy: the server ends all its sessions, recovers and comes back.
+#[test]
+fn a_server_process_that_is_killed_while_it_works_for_a_copy_costs_nothing() {
+    let rows = 2_000;
+    let laboratory = Laboratory::on(
+        Some(support::start(&[])),
+        include_str!("../assets/demo/postgres.sql"),
+        false,
+        &["--chunk-rows", "100"],
+        |path| demo::source::generate(path, rows).unwrap(),
+    );
+    for jobs in ["2", "1"] {
+        let reference = laboratory.case();
+        let began = Instant::now();
+        let output = reference.copy(jobs).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let (lasted, expected) = (began.elapsed(), reference.ending());
+        let (mut hits, mut failures) = (0, Vec::new());
+        for kill in 0..6 {
+            let case = laboratory.case();
+            let delay = lasted.mul_f64(0.2 + 0.7 * fraction(kill));
+            let mut child = quiet(case.copy(jobs));
+            std::thread::sleep(delay);
+            let killed = case.kill_server_process();
+            support::say(&format!("--jobs {jobs}: after {} ms killed the server's {killed:?}", delay.as_millis()));
+            hits += u32::from(killed.is_some());
+            let ended = ended_within(&mut child, Duration::from_secs(120));
+            laboratory.awake();
+            let finished = if ended { Ok(()) } else { case.finish(jobs) };
+            failures.extend(case.judge(finished, &expected, &format!("server process killed after {delay:?}")));
+        }
+        support::say(&format!("--jobs {jobs}: {hits} server processes were killed"));
+        assert!(hits > 0, "no server process was killed");
+        assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
+    }
+}
+
+/// Whether it ended well.
+fn ended_within(child: &mut Child, bound: Duration) -> bool {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.success();
+        }
+        assert!(since.elapsed() < bound, "the copy hangs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+impl Laboratory {
+    /// Waits for the server to have recovered.
+    fn awake(&self) {
+        let since = Instant::now();
+        let url = self.server().url("postgres");
+        let asks = || Command::new(support::program("psql")).args(["-XAtqc", "select 1", "-d", &url]).output().unwrap();
+        while !asks().status.success() {
+            assert!(since.elapsed() < Duration::from_secs(60), "the server does not come back");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Case<'_> {
+    /// The session and what it did; none where the copy has none at work.
+    fn kill_server_process(&self) -> Option<String> {
+        let found = self.sql(
+            "select pid || ' ' || application_name || ': ' || left(query, 40) from pg_stat_activity
+             where datname = current_database() and application_name ~ '^cutover/.*/copy' order by state <> 'active', pid limit 1",
+        );
+        let (pid, what) = found.split_once(' ')?;
+        let killed = Command::new("kill").args(["-9", pid]).status().unwrap();
+        killed.success().then(|| what.to_owned())
     }
 }

@@ -97,6 +97,8 @@ impl Laboratory {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let laboratory = Self { own, directory, template, owned, options };
         psql(&laboratory.url(&laboratory.template), target);
+        // A sequence whose last step only the log has comes out of a recovery up to 32 further on.
+        psql(&laboratory.server().url("postgres"), "checkpoint");
         laboratory
     }
 
@@ -436,8 +438,9 @@ fn a_server_process_that_is_killed_while_it_works_for_a_copy_costs_nothing() {
         let (mut hits, mut failures) = (0, Vec::new());
         for kill in 0..6 {
             let case = laboratory.case();
-            let delay = lasted.mul_f64(0.2 + 0.7 * fraction(kill));
             let mut child = quiet(case.copy(jobs));
+            while case.sessions() == "0" && child.try_wait().unwrap().is_none() {}
+            let delay = lasted.mul_f64(0.4 * fraction(kill));
             std::thread::sleep(delay);
             let killed = case.kill_server_process();
             support::say(&format!("--jobs {jobs}: after {} ms killed the server's {killed:?}", delay.as_millis()));
@@ -452,6 +455,9 @@ fn a_server_process_that_is_killed_while_it_works_for_a_copy_costs_nothing() {
         assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
     }
 }
+
+const SESSIONS: &str =
+    "from pg_stat_activity where datname = current_database() and application_name ~ '^cutover/.*/copy'";
 
 /// Whether it ended well.
 fn ended_within(child: &mut Child, bound: Duration) -> bool {
@@ -479,12 +485,16 @@ impl Laboratory {
 }
 
 impl Case<'_> {
+    /// How many of the copy's sessions are in a transaction.
+    fn sessions(&self) -> String {
+        self.sql(&format!("select count(*) {SESSIONS} and xact_start is not null"))
+    }
+
     /// The session and what it did; none where the copy has none at work.
     fn kill_server_process(&self) -> Option<String> {
-        let found = self.sql(
-            "select pid || ' ' || application_name || ': ' || left(query, 40) from pg_stat_activity
-             where datname = current_database() and application_name ~ '^cutover/.*/copy' order by state <> 'active', pid limit 1",
-        );
+        let found = self.sql(&format!(
+            "select pid || ' ' || application_name || ': ' || left(query, 40) {SESSIONS} order by state <> 'active', pid limit 1"
+        ));
         let (pid, what) = found.split_once(' ')?;
         let killed = Command::new("kill").args(["-9", pid]).status().unwrap();
         killed.success().then(|| what.to_owned())

@@ -4,13 +4,17 @@ use crate::connect::postgres::Address;
 use crate::engine::runs::RunDir;
 use crate::engine::{Closing, Ended};
 use crate::runbook::{Document, Outputs, Settings, TargetFacts, Values};
-use crate::transfer::saved;
+use crate::transfer::{TransferError, saved};
 use async_trait::async_trait;
+use std::time::{Duration, Instant};
 
 /// The name of the runbook behind `copy`, in problems and in the journal.
 pub(super) const COPY: &str = "cutover copy";
 /// The name of the runbook behind `verify`.
 pub(super) const VERIFY: &str = "cutover verify";
+
+/// How long a server that cannot be reached is looked for, so that its ledger can go.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Removes what a stand-alone run leaves, before it has ended.
 pub(super) struct Sweep {
@@ -50,7 +54,13 @@ impl Closing for Sweep {
             return Ok(());
         }
         let run = self.dir.id();
-        let settled = saved::settle(&self.address, run).await;
+        let since = Instant::now();
+        let mut settled = saved::settle(&self.address, run).await;
+        // A server that has just lost one of its processes is away for a moment.
+        while matches!(settled, Err(TransferError::Failed(_))) && since.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            settled = saved::settle(&self.address, run).await;
+        }
         settled.map_err(|error| format!("the copy's ledger stays on the target until `cutover forget {run}`: {error}"))
     }
 }

@@ -4,6 +4,7 @@ use super::cut::Chunk;
 use super::item::{Item, items};
 use super::pace::Pace;
 use super::record::{Begun, Record};
+use super::tables::Tables;
 use crate::evidence::{Finding, TableResult};
 use crate::progress::{PartProgress, ProgressSink};
 use crate::transfer::produce::Meter;
@@ -141,6 +142,20 @@ impl<'a> Desk<'a> {
     /// All findings, by name.
     pub(super) fn findings(&self) -> Vec<Finding> {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The ledger has the last word about what is done: not the answers that were heard, which a server that lost its log would take back.
+    pub(super) fn complete(&self, record: &Record) -> Result<(), TransferError> {
+        let rows: Vec<u64> = (0..self.planned.mapping.tables.len()).map(|table| self.rows(table)).collect();
+        let whole = Tables::new(&self.planned.mapping.tables, &rows, &self.sizes(), record).is_empty();
+        let last: Vec<String> = self.securities().iter().map(Item::name).collect();
+        if whole && record.off.iter().all(|name| last.contains(name)) {
+            return Ok(());
+        }
+        Err(TransferError::Failed(
+            "the target's ledger lacks what the server had committed: it was set back or lost its log meanwhile; resume the run, which goes on from what the ledger says"
+                .to_owned(),
+        ))
     }
 
     /// The tables' results, as the ledger has them.

@@ -141,6 +141,7 @@ async fn end(desk: &Desk<'_>, workers: &mut [Worker<'_>]) -> Result<Evidence, Fa
         first.alone(&Task::Sequences(some.to_vec())).await?;
     }
     let record = Record::read(first.client(), &desk.job.run_schema()).await?;
+    desk.complete(&record)?;
     let evidence = Evidence {
         tables: desk.results(&record)?,
         findings: desk.findings(),

@@ -29,10 +29,6 @@ const LOSSES: u32 = 5;
 /// How long a lost server is looked for, in seconds.
 const LOOK_FOR: u32 = 60;
 
-/// Commits need not wait for the disk: whatever a crash of the server takes away it takes with its ledger entry, and the last
-/// transaction waits for all before it.
-const SETTINGS: &str = "SET synchronous_commit = off";
-
 /// The worker.
 pub(super) struct Worker<'a> {
     desk: &'a Desk<'a>,
@@ -317,7 +313,7 @@ impl<'a> Worker<'a> {
 
     async fn finish(&self, evidence: &Evidence) -> Result<(), Fault> {
         let job = &self.desk.job;
-        run(&self.client, "beginning the transaction", "BEGIN; SET LOCAL synchronous_commit TO DEFAULT").await?;
+        run(&self.client, "beginning the transaction", "BEGIN").await?;
         for item in self.desk.securities() {
             for statement in item.back(Given::New) {
                 change(&self.client, &statement).await?;
@@ -345,7 +341,8 @@ impl<'a> Worker<'a> {
 
 async fn connect(desk: &Desk<'_>, name: &str) -> Result<Client, TransferError> {
     let client = session::open(&desk.job, name).await?;
-    let settings = format!("{SETTINGS}; SET maintenance_work_mem = '{}MB'", desk.build_memory());
+    // What was answered is counted as done here, so that a crash of the server must not take it away, whatever the database's default.
+    let settings = format!("SET synchronous_commit = on; SET maintenance_work_mem = '{}MB'", desk.build_memory());
     run(&client, "setting the session", &settings).await.map_err(Fault::into_error)?;
     Ok(client)
 }

@@ -6,10 +6,10 @@ SHELL := /bin/sh
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster check bench pictures needs postgres schema
+.PHONY: help demo test test-cluster check bench bench-cluster pictures needs postgres rbac schema
 
 help:            ## What can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: needs      ## A whole cutover to try: in the terminal, or as lines when there is none
 	@$(CARGO) build --release --quiet --locked
@@ -37,9 +37,15 @@ bench: needs     ## Benchmarks, some ten minutes; the head-to-head goes into REA
 	$(CARGO) bench --locked --bench encode --bench screen
 	$(CARGO) bench --locked --bench loaders -- $(SIZES) --readme $(ARGS)
 
+bench-cluster: needs ## How fast each way to a database in a cluster is, on the Kubernetes of the tests
+	@CARGO="$(CARGO)" tests/cluster/test.sh --bench $(ARGS)
+
 pictures: needs  ## Draw the pictures of the documentation anew, from a real demo
 	@$(CARGO) build --release --quiet --locked
 	@$(CARGO) run --quiet --locked --example pictures -- target/release/cutover
+
+rbac: needs      ## Write the Roles of assets/rbac anew
+	@CUTOVER_WRITE_RBAC=1 $(CARGO) test --quiet --locked --test action rbac
 
 schema:          ## Write the JSON schema of a runbook anew
 	$(CARGO) run --quiet --locked -- schema > assets/runbook.schema.json

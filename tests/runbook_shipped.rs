@@ -55,6 +55,15 @@ fn runbooks_for_a_cluster_resolve_from_a_pod_and_from_a_host() {
 }
 
 #[test]
+fn a_grafana_that_moves_to_the_cluster_is_asked_for_its_secret_key_before_it_stops() {
+    let document = document(ON_A_CLUSTER[0]);
+    let host = [("context", "prod"), ("source", "host"), ("host_stop", "true"), ("host_config", "grafana.ini")];
+    let ids = resolve(&document, &host).steps.into_iter().map(|step| step.id.0).collect::<Vec<_>>();
+    let place = |id: &str| ids.iter().position(|step| step == id).unwrap();
+    assert!(place("secret-key") < place("quiesce-host"), "{ids:?}");
+}
+
+#[test]
 fn grafana_on_a_cluster_can_be_switched_by_its_environment() {
     let document = document(ON_A_CLUSTER[0]);
     let runbook = resolve(&document, &[("context", "prod"), ("configmap", "")]);

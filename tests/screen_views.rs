@@ -3,6 +3,7 @@
 
 mod screens {
     pub mod any_key;
+    pub mod cluster;
     pub mod fixture;
     pub mod keys;
     pub mod pictures;

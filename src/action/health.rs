@@ -45,8 +45,8 @@ impl Action for Health {
         findings
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
-        kubernetes::health_permissions(&self.0, context)
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
+        kubernetes::health_permissions(&self.0, context).await
     }
 
     async fn apply(&self, context: &Context, _checkpoint: &Checkpoint) -> Result<Outcome, ActionError> {

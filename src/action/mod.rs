@@ -73,7 +73,7 @@ pub trait Action: Send + Sync {
     }
 
     /// What the user has to be allowed to do on the cluster for this step, its undo included: exactly that, no more.
-    fn permissions(&self, _context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, _context: &Context) -> Vec<Permission> {
         Vec::new()
     }
 

@@ -29,7 +29,7 @@ impl Action for Scan {
         }
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         source::permissions(context)
     }
 

@@ -33,7 +33,7 @@ impl Action for Snapshot {
         }
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         source::permissions(context)
     }
 

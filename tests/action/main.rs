@@ -2,11 +2,14 @@
 //! else changed something since.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod api;
+mod cluster;
 mod commands;
 mod connect;
 mod data;
 mod freeze;
 mod preflight;
+mod rbac;
 mod schema;
 #[path = "../support/mod.rs"]
 mod support;

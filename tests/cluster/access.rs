@@ -1,42 +1,14 @@
 //! What a user may do: exactly the printed Role is enough, and whatever lacks is named before anything is touched.
 
-use crate::stage::{Stage, image, stage};
+use crate::gateway::told;
+use crate::stage::stage;
+use crate::walk::{App, Volume};
 use cutover::connect::kubernetes::Permission;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
-const SCHEMA: &str = include_str!("../../assets/demo/postgres.sql");
-
-fn runbook(stage: &Stage) -> PathBuf {
-    let (sqlite, schema) = (stage.directory.path().join("app.db"), stage.directory.path().join("schema.sql"));
-    cutover::demo::source::generate(&sqlite, 50).unwrap();
-    std::fs::write(&schema, SCHEMA).unwrap();
-    let text = format!(
-        "name: rights\nsource: {{sqlite: {}}}\ntarget: {{secret: database, gateway: exec}}\n\
-         service: {{platform: kubernetes, namespace: {}}}\nsteps:\n- {{action: preflight}}\n\
-         - {{action: test-pod, with: {{image: \"{}\"}}}}\n- {{action: generate-schema, with: {{sql: [{}]}}}}\n",
-        sqlite.display(),
-        stage.namespace,
-        image("psql"),
-        schema.display()
-    );
-    let path = stage.directory.path().join("rights.yaml");
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
-fn run(stage: &Stage, kubeconfig: &Path, runbook: &Path, until: &str) -> Output {
-    let arguments =
-        ["run", runbook.to_str().unwrap(), "--context", &stage.context, "--headless", "--yes", "--until", until];
-    stage.cutover(&arguments).env("KUBECONFIG", kubeconfig).output().unwrap()
-}
-
-fn told(output: &Output) -> String {
-    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 /// The rights of the Role that preflight prints.
-fn printed(text: &str) -> Vec<Permission> {
+pub fn printed(text: &str) -> Vec<Permission> {
     let list = |line: &str| -> Vec<String> {
         let inner = line.split_once('[').unwrap().1.trim_end_matches(']');
         inner.split(", ").map(|item| item.trim_matches('"').to_owned()).collect()
@@ -63,29 +35,42 @@ fn printed(text: &str) -> Vec<Permission> {
 }
 
 #[test]
-fn the_printed_role_is_enough_and_with_any_verb_less_preflight_names_it() {
+#[ignore = "open: written, and not yet seen green over the whole way"]
+fn the_printed_role_is_enough_for_the_whole_way_and_with_any_verb_less_preflight_names_it() {
     let Some(stage) = stage() else { return };
-    stage.database();
-    let runbook = runbook(&stage);
+    let app = App::deploy(&stage, Volume::Claim, "port-forward");
+    let as_user = |kubeconfig: &Path, arguments: &[&str]| -> Output {
+        stage.cutover(arguments).env("KUBECONFIG", kubeconfig).output().unwrap()
+    };
     let secret = Permission::on("", "secrets", "get").named("database");
     let nobody = stage.user("nobody", std::slice::from_ref(&secret));
-    let refused = run(&stage, &nobody, &runbook, "preflight");
+    let refused = as_user(&nobody, &["run", app.runbook.to_str().unwrap(), "--headless", "--yes"]);
     assert_eq!(refused.status.code(), Some(1), "{}", told(&refused));
     let role = told(&refused);
     let role = role.split_once("kind: Role").unwrap_or_else(|| panic!("no Role in {role}")).1;
     let mut rights = printed(role);
     rights.sort();
     rights.dedup();
-    assert!(rights.len() > 8, "{rights:?}");
+    assert!(rights.len() > 20, "{rights:?}");
+
+    let id = app.id();
+    let resume = ["resume", id.as_str(), "--headless", "--yes"];
     for (index, missing) in rights.iter().enumerate().filter(|(_, right)| **right != secret) {
         let rest: Vec<Permission> = rights.iter().filter(|right| *right != missing).cloned().collect();
-        let user = stage.user(&format!("less-{index}"), &rest);
-        let refused = run(&stage, &user, &runbook, "test-pod");
+        let refused = as_user(&stage.user(&format!("less-{index}"), &rest), &resume);
         assert_eq!(refused.status.code(), Some(1), "without {missing}: {}", told(&refused));
         assert!(told(&refused).contains(&format!("may {missing}")), "without {missing}: {}", told(&refused));
-        assert_eq!(stage.left_of_ours(), "", "without {missing}");
     }
+    assert_eq!(stage.nothing_of_ours(), "", "nothing was touched");
+
     let enough = stage.user("enough", &rights);
-    let done = run(&stage, &enough, &runbook, "test-pod");
-    assert!(told(&done).contains("the database answers"), "{}", told(&done));
+    let done = as_user(&enough, &resume);
+    assert_eq!(done.status.code(), Some(0), "{}", told(&done));
+    app.on_postgres();
+    let back = as_user(&enough, &["rollback", &id, "--headless", "--yes"]);
+    assert_eq!(back.status.code(), Some(0), "{}", told(&back));
+    app.on_sqlite();
+    let forgotten = as_user(&enough, &["forget", &id, "--yes"]);
+    assert_eq!(forgotten.status.code(), Some(0), "{}", told(&forgotten));
+    assert_eq!(stage.nothing_of_ours(), "");
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const SCHEMA: &str = include_str!("../../assets/demo/postgres.sql");
 
 /// A runbook that copies the demo's source into the stage's database by that gateway.
-fn runbook(stage: &Stage, gateway: &str, rows: i64) -> PathBuf {
+pub fn runbook(stage: &Stage, gateway: &str, rows: i64) -> PathBuf {
     runbook_with(stage, gateway, rows, "keep_undo: true")
 }
 
@@ -43,7 +43,7 @@ fn runbook_with(stage: &Stage, gateway: &str, rows: i64, copy: &str) -> PathBuf 
     path
 }
 
-fn told(output: &Output) -> String {
+pub fn told(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -266,28 +266,28 @@ fn what_preflight_had_to_put_off_is_asked_once_the_pod_is_there() {
     assert_eq!(stage.left_of_ours(), "");
 }
 
-/// The Secret's address, as a laptop builds it.
-fn address(stage: &Stage) -> Address {
+/// The Secret's address, as a laptop builds it; of another host where one is given.
+pub fn address(stage: &Stage, host: Option<&str>) -> Address {
     let held = stage.block_on(stage.cluster.secret("database")).unwrap().unwrap();
     let text = |key: &str| secrecy::ExposeSecret::expose_secret(&held[key]).to_owned();
     let parts = Parts {
-        host: text("host"),
+        host: host.map_or_else(|| text("host"), ToOwned::to_owned),
         port: Some(text("port")),
         database: Some(text("name")),
         user: text("user"),
         password: held.get("password").cloned(),
         sslmode: Some(text("sslmode")),
-        trusted: None,
+        trusted: held.contains_key("ca.crt").then(|| text("ca.crt")),
     };
     Address::of_parts(parts).unwrap()
 }
 
-fn through_psql(stage: &Stage, host: &str) -> ThroughPod {
+pub fn through_psql(stage: &Stage, host: &str) -> ThroughPod {
     ThroughPod::new(Arc::new(Carrier::given(stage.cluster.clone(), "psql")), host, 5432)
 }
 
 fn ways(stage: &Stage) -> Vec<(&'static str, Address)> {
-    let (cluster, address) = (stage.cluster.clone(), address(stage));
+    let (cluster, address) = (stage.cluster.clone(), address(stage, None));
     let exec = through_psql(stage, "db");
     let forward = PortForward { cluster, to: Destination::Service("db".to_owned()), port: 5432 };
     vec![("exec", address.clone().reached_by(Arc::new(exec))), ("port-forward", address.reached_by(Arc::new(forward)))]
@@ -325,7 +325,7 @@ fn a_host_that_nobody_has_is_told_from_where_it_was_looked_for() {
     stage.database();
     stage.psql_pod("psql");
     let gateway = through_psql(&stage, "nowhere");
-    let error = stage.block_on(address(&stage).reached_by(Arc::new(gateway)).connect("x")).unwrap_err();
+    let error = stage.block_on(address(&stage, None).reached_by(Arc::new(gateway)).connect("x")).unwrap_err();
     assert!(error.to_string().contains("through pod psql") && error.to_string().contains("nowhere:5432"), "{error}");
 }
 
@@ -339,8 +339,9 @@ fn ten_silent_minutes_survive_on_each_way() {
     let Some(stage) = stage() else { return };
     stage.database();
     stage.psql_pod("psql");
+    let ways = ways(&stage);
     stage.block_on(async {
-        let silent = ways(&stage).into_iter().map(|(way, address)| async move {
+        let silent = ways.into_iter().map(|(way, address)| async move {
             let client = address.connect("silent").await.unwrap();
             client.batch_execute("select pg_sleep(630)").await.unwrap_or_else(|error| panic!("{way}: {error}"));
         });

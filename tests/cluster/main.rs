@@ -4,9 +4,14 @@
 
 mod access;
 mod client;
+mod cut;
 mod gateway;
+mod keys;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/terminal.rs"]
+mod terminal;
+mod tls;
 mod walk;
 mod workloads;

@@ -244,6 +244,25 @@ spec:
     }
 }
 
+impl Stage {
+    /// What is left of a run in the namespace, of every kind that the server knows.
+    pub fn nothing_of_ours(&self) -> String {
+        let kinds = self.kubectl(&["api-resources", "--verbs=list", "--namespaced", "-o", "name"]);
+        // Events tell of objects that are gone.
+        let kinds: Vec<&str> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
+        let all = self.kubectl(&["get", &kinds.join(","), "-o", "json"]);
+        let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+        // Whatever bears our name, label, annotation or field manager; the namespace is named after us as well.
+        let ours = |object: &&serde_json::Value| {
+            object["metadata"].to_string().replace(&self.namespace, "").contains("cutover")
+        };
+        let name = |object: &serde_json::Value| {
+            format!("{}/{}: {}", object["kind"], object["metadata"]["name"], object["metadata"])
+        };
+        all["items"].as_array().into_iter().flatten().filter(ours).map(name).collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl Drop for Stage {
     fn drop(&mut self) {
         if std::thread::panicking() {

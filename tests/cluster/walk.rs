@@ -8,22 +8,22 @@ use std::process::{Command, Output, Stdio};
 
 /// Where the application's file lies.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Volume {
+pub enum Volume {
     Claim,
     EmptyDir,
 }
 
 /// The application as its owner deployed it.
-struct App<'a> {
-    stage: &'a Stage,
+pub struct App<'a> {
+    pub stage: &'a Stage,
     manifest: String,
-    runbook: PathBuf,
+    pub runbook: PathBuf,
 }
 
 const ROWS: &str = "insert into note (body, done) values ('Größe', 1), ('', 0), ('three', 1);";
 
 impl<'a> App<'a> {
-    fn deploy(stage: &'a Stage, volume: Volume, gateway: &str) -> Self {
+    pub fn deploy(stage: &'a Stage, volume: Volume, gateway: &str) -> Self {
         stage.database();
         let manifest = manifest(volume);
         stage.apply(&manifest);
@@ -52,7 +52,7 @@ impl<'a> App<'a> {
         self.stage.cutover(&["run", self.runbook.to_str().unwrap(), "--headless", "--yes", "--output", "json"])
     }
 
-    fn id(&self) -> String {
+    pub fn id(&self) -> String {
         let runs = self.stage.cutover(&["runs"]).output().unwrap();
         let text = String::from_utf8_lossy(&runs.stdout).into_owned();
         text.lines().find_map(|line| line.split_whitespace().find(|word| word.starts_with("app-"))).unwrap().to_owned()
@@ -85,13 +85,13 @@ impl<'a> App<'a> {
         ["configmap/app", "secret/database", "deployment/app"].map(of).to_vec()
     }
 
-    fn on_postgres(&self) {
+    pub fn on_postgres(&self) {
         assert_eq!(self.asks("/api/health")["type"], "postgres");
         assert_eq!(self.asks("/api/rows/note")["rows"], 5);
         assert_eq!(self.stage.sql("select count(*), count(*) filter (where done), max(body) from note"), "5|3|two");
     }
 
-    fn on_sqlite(&self) {
+    pub fn on_sqlite(&self) {
         assert_eq!(self.asks("/api/health")["type"], "sqlite3");
         assert_eq!(self.asks("/api/rows/note")["rows"], 5);
     }
@@ -257,7 +257,7 @@ fn there_and_back(volume: Volume, gateway: &str) {
     stage.apply(&app.manifest);
     assert_eq!(app.owned()[0]["data"], before[0]["data"]);
     succeeded(&stage.cutover(&["forget", &app.id(), "--yes"]).output().unwrap());
-    assert_eq!(stage.left_of_ours(), "");
+    assert_eq!(stage.nothing_of_ours(), "");
 }
 
 #[test]

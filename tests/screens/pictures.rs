@@ -1,6 +1,6 @@
 //! Snapshots of every screen at every size.
 
-use super::fixture;
+use super::{cluster, fixture};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use cutover::engine::snapshot::Snapshot;
 use cutover::tui::{App, Palette, Theme};
@@ -81,6 +81,12 @@ fn screens() -> Vec<(String, Snapshot, &'static str)> {
         ("data-pager", fixture::differences(), "3 enter enter down down down enter"),
         ("data-reading", fixture::fresh(), "3"),
         ("data-filter-nothing", fixture::differences(), "3 / z z enter"),
+        ("cluster-events", cluster::events(), "4"),
+        ("cluster-log", cluster::log(), "4 down enter"),
+        ("cluster-log-back", cluster::log(), "4 down enter up up up"),
+        ("cluster-log-search", cluster::log(), "4 down enter / s l o w enter"),
+        ("cluster-away", cluster::away(), "4"),
+        ("cluster-nothing", cluster::nothing(), "4"),
         ("log", fixture::failed(), "4"),
         ("log-filter", fixture::failed(), "4 / s c a n"),
         ("log-wrapped", fixture::failed(), "4 w v"),

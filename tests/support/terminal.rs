@@ -120,6 +120,15 @@ impl Terminal {
         self.wait_until(&format!("`{text}`"), |shown| shown.contains(text));
     }
 
+    /// The same for what others have to do first, within so many seconds.
+    pub fn wait_within(&mut self, seconds: u64, text: &str) {
+        let begun = Instant::now();
+        while !self.shown().contains(text) && begun.elapsed() < Duration::from_secs(seconds) {
+            assert!(self.pump(Duration::from_millis(20)), "ended before `{text}`:\n{}", self.shown());
+        }
+        assert!(self.shown().contains(text), "waited {seconds} s for `{text}`:\n{}", self.shown());
+    }
+
     /// Waits until the terminal shows `text` no more.
     pub fn wait_for_not(&mut self, text: &str) {
         self.wait_until(&format!("no `{text}`"), |shown| !shown.contains(text));

@@ -90,9 +90,9 @@ impl Action for GenerateSchema {
         }]
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = super::source::permissions(context);
-        wanted.extend(self.0.pod.iter().flat_map(|settings| pod::permissions(context, settings)));
+        wanted.extend(self.0.pod.iter().flat_map(pod::permissions));
         wanted
     }
 

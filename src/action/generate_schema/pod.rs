@@ -32,10 +32,8 @@ pub(super) struct Running {
 }
 
 /// What the step needs of the cluster.
-pub(super) fn permissions(context: &Context, settings: &SchemaPod) -> Vec<Permission> {
-    let name = names::object(&context.run, &context.step.id.0);
-    let mut wanted = Permission::several("", "pods", &["create", "list", "watch"]);
-    wanted.extend(["get", "delete"].map(|verb| Permission::on("", "pods", verb).named(&name)));
+pub(super) fn permissions(settings: &SchemaPod) -> Vec<Permission> {
+    let mut wanted = Permission::several("", "pods", &["create", "list", "watch", "get", "delete"]);
     wanted.push(Permission::on("", "pods/log", "get"));
     wanted.push(Permission::on("", "events", "list"));
     if let Some((kind, name)) = settings.workload.as_deref().and_then(|workload| workload.split_once('/')) {

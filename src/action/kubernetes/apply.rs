@@ -65,7 +65,7 @@ impl Action for Apply {
         }
     }
 
-    fn permissions(&self, _context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, _context: &Context) -> Vec<Permission> {
         let one = |object: &Value| {
             let (kind, name) = (manifests::plural(object), object["metadata"]["name"].as_str().unwrap_or_default());
             let mut wanted = Target::new(kind.clone(), "", name).may(&["get", "patch", "delete"]);

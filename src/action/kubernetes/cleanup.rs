@@ -8,6 +8,7 @@ use crate::connect::kubernetes::{Cluster, Permission, names};
 use crate::figures;
 use crate::runbook::{Settings, settings};
 use async_trait::async_trait;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The action.
@@ -31,7 +32,7 @@ impl Action for Cleanup {
         }
     }
 
-    fn permissions(&self, _context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, _context: &Context) -> Vec<Permission> {
         kinds().iter().flat_map(|kind| kind.may(&["get", "list", "delete"])).collect()
     }
 
@@ -73,11 +74,21 @@ fn leaving(context: &Context) -> Vec<String> {
     steps.map(|step| step.id.0.clone()).collect()
 }
 
+/// What [`forget`] needs.
+pub(in crate::action) fn permissions_to_forget(context: &Context) -> Vec<Permission> {
+    let mut wanted: Vec<Permission> = kinds().iter().flat_map(|kind| kind.may(&["list", "delete"])).collect();
+    wanted.extend(Target::new(Kind::secret(), "", &names::states(&context.run)).may(&["get", "delete"]));
+    wanted
+}
+
 /// Removes for good what a run keeps in the namespace: former states, and pods and Jobs that are left of its steps. After this there is
 /// no way back. `but` names steps whose objects belong to the application. How many objects went.
+///
+/// # Errors
+/// When nobody answers, or the user may not.
 pub async fn forget(cluster: &Cluster, run: &str, but: &[String]) -> Result<u64, ActionError> {
     let mut gone = 0;
-    for kind in [Kind::job(), Kind::pod(), Kind::secret()] {
+    for kind in kinds() {
         for found in objects::list(cluster, &kind, &names::of_run(run)).await? {
             let step = &found["metadata"]["labels"][names::STEP];
             if but.iter().any(|but| *step == names::labels("", but)[names::STEP].as_str()) {
@@ -87,6 +98,11 @@ pub async fn forget(cluster: &Cluster, run: &str, but: &[String]) -> Result<u64,
             gone += u64::from(target.delete(cluster, objects::uid(&found)).await?);
             until_gone(cluster, &target, objects::uid(&found)).await?;
         }
+    }
+    // By its name: who may list Secrets may read them all.
+    let states = Target::new(Kind::secret(), cluster.namespace(), &names::states(run));
+    if let Some(found) = states.find(cluster).await?.filter(|found| is_of_run(found, run)) {
+        gone += u64::from(states.delete(cluster, objects::uid(&found)).await?);
     }
     Ok(gone)
 }
@@ -104,4 +120,8 @@ async fn until_gone(cluster: &Cluster, target: &Target, uid: &str) -> Result<(),
         tokio::time::sleep(BETWEEN).await;
     }
     Ok(())
+}
+
+fn is_of_run(object: &Value, run: &str) -> bool {
+    object["metadata"]["labels"][names::RUN] == names::labels(run, "")[names::RUN].as_str()
 }

@@ -42,14 +42,12 @@ impl Forwarded {
 }
 
 /// What the probes of a `health` step need.
-pub(in crate::action) fn health_permissions(with: &Health, context: &Context) -> Vec<Permission> {
+pub(in crate::action) async fn health_permissions(with: &Health, context: &Context) -> Vec<Permission> {
     let namespace = context.cluster().map(|cluster| cluster.namespace().to_owned()).unwrap_or_default();
-    let mut wanted: Vec<Permission> = with
-        .same
-        .iter()
-        .flat_map(|same| [&same.one, &same.other])
-        .flat_map(|place| super::same::permissions(place, &namespace))
-        .collect();
+    let mut wanted = Vec::new();
+    for place in with.same.iter().flat_map(|same| [&same.one, &same.other]) {
+        wanted.extend(super::same::permissions(context, place).await);
+    }
     for through in with.http.iter().filter_map(|probe| probe.through.as_deref()) {
         wanted.extend(Permission::several("", "pods/portforward", &["create", "get"]));
         wanted.extend(Kind::pod().may(&["list"]));

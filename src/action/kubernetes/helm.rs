@@ -2,17 +2,19 @@
 //! tried again.
 
 use super::program::{self, quoted};
+use super::{manifests, rendered};
 use crate::action::failure::{bad, passed};
 use crate::action::process::{self, Plan};
-use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, failure};
+use crate::action::{Action, ActionError, Checkpoint, Context, Description, Outcome, Secrets, failure};
+use crate::connect::kubernetes::Permission;
 use crate::crash;
 use crate::evidence::Finding;
-use crate::figures;
 use crate::runbook::settings;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The action.
@@ -73,6 +75,11 @@ impl Action for Helm {
         }]
     }
 
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
+        // A chart that cannot be rendered is told by `check`.
+        rendered::rights(&self.rendered(context).await.unwrap_or_default())
+    }
+
     async fn prepare(&self, context: &Context) -> Result<Checkpoint, ActionError> {
         let revision = match self.newest(context).await? {
             Some(found) if found.status == "deployed" => Some(found.revision),
@@ -86,16 +93,12 @@ impl Action for Helm {
         let before: Before = checkpoint.read()?;
         self.settle(context, &before).await?;
         let newest = self.newest(context).await?.map(|found| found.revision);
-        let secrets = self.secrets_file(context)?;
-        let files =
-            secrets.iter().map(|file| format!(" -f {}", quoted(&file.display().to_string()))).collect::<String>();
-        let command = format!("{}{files} --wait", self.upgrade(context)?);
+        let hidden = self.hidden_values(context)?;
+        let command = format!("{}{} --wait", self.upgrade(context)?, HiddenValues::option(hidden.as_ref()));
         crash::point("action.helm.before");
         let ran = self.run(context, &command).await;
         crash::point("action.helm.after");
-        if let Some(file) = secrets {
-            let _ = std::fs::remove_file(file);
-        }
+        drop(hidden);
         ran?;
         let revision = self.newest(context).await?.map_or(newest.unwrap_or_default(), |found| found.revision);
         Ok(Outcome {
@@ -170,8 +173,13 @@ impl Helm {
 
     fn upgrade(&self, context: &Context) -> Result<String, ActionError> {
         let (release, chart) = (quoted(&self.0.release), quoted(&self.0.chart));
-        let mut command = format!("helm upgrade {release} {chart} --install{}", self.place(context)?);
-        command.push_str(&format!(" --timeout {}s", self.timeout()));
+        let (place, timeout) = (self.place(context)?, self.timeout());
+        Ok(format!("helm upgrade {release} {chart} --install{place} --timeout {timeout}s{}", self.arguments()))
+    }
+
+    /// Which chart, with which values.
+    fn arguments(&self) -> String {
+        let mut command = String::new();
         for (option, value) in [("--repo", &self.0.repo), ("--version", &self.0.version)] {
             command.push_str(&value.as_ref().map(|value| format!(" {option} {}", quoted(value))).unwrap_or_default());
         }
@@ -181,7 +189,7 @@ impl Helm {
         for (key, value) in &self.0.set {
             command.push_str(&format!(" --set {}", quoted(&format!("{key}={value}"))));
         }
-        Ok(command)
+        command
     }
 
     async fn run(&self, context: &Context, command: &str) -> Result<(), ActionError> {
@@ -238,7 +246,16 @@ impl Helm {
         Ok(said == format!("Rollback to {revision}") && all[0]["revision"].as_u64() == Some(left + 1))
     }
 
-    /// What would change, by a rehearsal: the lines of the manifest that are not the same.
+    /// The objects that the chart comes to with these values: rendered on this host, so that no right is needed to learn which are.
+    async fn rendered(&self, context: &Context) -> Result<Vec<Value>, ActionError> {
+        let (release, chart) = (quoted(&self.0.release), quoted(&self.0.chart));
+        let hidden = self.hidden_values(context)?;
+        let (place, values) = (self.place(context)?, HiddenValues::option(hidden.as_ref()));
+        let command = format!("helm template {release} {chart}{place}{}{values}", self.arguments());
+        manifests::parse(&program::output(context, &command, ASKING).await?, "what helm renders")
+    }
+
+    /// What would change, by a rehearsal on the server.
     async fn difference(&self, context: &Context) -> Result<String, ActionError> {
         let place = self.place(context)?;
         let now = match self.newest(context).await? {
@@ -249,21 +266,24 @@ impl Helm {
             }
             Some(found) => return Err(self.unsettled(&found)),
         };
-        let command = format!("{} --dry-run -o json", self.upgrade(context)?);
+        let hidden = self.hidden_values(context)?;
+        let values = HiddenValues::option(hidden.as_ref());
+        let command = format!("{} --dry-run -o json{values}", self.upgrade(context)?);
         let said = program::output(context, &command, ASKING).await?;
         let answer: Value = serde_json::from_str(&said)
             .map_err(|error| ActionError::failed(format!("reading what `{command}` says: {error}")))?;
         let then = answer["manifest"].as_str().unwrap_or_default();
-        let known: Vec<&str> = now.lines().collect();
-        let lines = then.lines().filter(|line| !line.trim().is_empty() && !known.contains(line)).count() as u64;
-        Ok(match now.is_empty() {
-            true => format!("would be installed with {} of manifest", figures::counted(lines, "line")),
-            false => format!("{} of its manifest would change", figures::counted(lines, "line")),
+        let secrets = Secrets::new(self.0.secret.values().map(|value| value.expose().to_owned().into()));
+        let difference = rendered::difference(&now, then, &secrets)?;
+        Ok(match (now.is_empty(), difference.is_empty()) {
+            (true, _) => format!("would be installed:\n{difference}"),
+            (false, true) => "nothing of its manifest would change".to_owned(),
+            (false, false) => format!("would change:\n{difference}"),
         })
     }
 
     /// Values that are never shown, in a file that only we read: an argument could be read by others.
-    fn secrets_file(&self, context: &Context) -> Result<Option<std::path::PathBuf>, ActionError> {
+    fn hidden_values(&self, context: &Context) -> Result<Option<HiddenValues>, ActionError> {
         if self.0.secret.is_empty() {
             return Ok(None);
         }
@@ -278,7 +298,22 @@ impl Helm {
         let path = context.run_dir.join(format!("values-{}.json", context.step.id));
         crate::action::replace::write_private(&path, values.to_string().as_bytes())
             .map_err(|error| ActionError::file("writing values for helm to", &path, &error))?;
-        Ok(Some(path))
+        Ok(Some(HiddenValues(path)))
+    }
+}
+
+/// A values file that goes as soon as helm has read it.
+struct HiddenValues(PathBuf);
+
+impl HiddenValues {
+    fn option(file: Option<&Self>) -> String {
+        file.map(|file| format!(" -f {}", quoted(&file.0.display().to_string()))).unwrap_or_default()
+    }
+}
+
+impl Drop for HiddenValues {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

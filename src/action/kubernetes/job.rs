@@ -62,7 +62,7 @@ impl Action for Job {
         }]
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = Kind::job().may(&["create"]);
         for part in ["", "undo"] {
             wanted.extend(Target::new(Kind::job(), "", &name(context, part)).may(&["get", "delete"]));

@@ -79,7 +79,7 @@ impl Action for Quiesce {
         findings
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = Workload::permissions(&self.0.workloads, context);
         wanted.extend(rivals::permissions());
         wanted.extend(sync::permissions(&self.0.sync, context));

@@ -58,7 +58,7 @@ impl Action for ResumeSync {
         }]
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = super::sync::permissions(&syncs(context), context);
         for object in manifests::read(&self.0.manifests, None).unwrap_or_default() {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();

@@ -12,20 +12,21 @@ use k8s_openapi::ByteString;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-/// What reading a place needs. Where a variable leads is known only to the workload.
-pub(super) fn permissions(place: &ConfigValue, namespace: &str) -> Vec<Permission> {
-    let named =
-        |kind: Kind, name: &Option<String>| name.as_ref().map(|name| Target::new(kind, namespace, name).may(&["get"]));
-    let workload = place.workload.as_ref().and_then(|label| Workload::new(label, namespace).ok());
-    [
-        named(Kind::config_map(), &place.configmap),
-        named(Kind::secret(), &place.secret_name),
-        workload.map(|workload| workload.target.may(&["get"])),
-    ]
-    .into_iter()
-    .flatten()
-    .flatten()
-    .collect()
+/// What reading a place needs; where a variable leads is asked of the workload.
+pub(super) async fn permissions(context: &Context, place: &ConfigValue) -> Vec<Permission> {
+    let Ok(cluster) = context.cluster() else { return Vec::new() };
+    let namespace = cluster.namespace();
+    let get = |kind: Kind, name: &str| Target::new(kind, namespace, name).may(&["get"]);
+    let mut wanted = Vec::new();
+    wanted.extend(place.configmap.iter().flat_map(|name| get(Kind::config_map(), name)));
+    wanted.extend(place.secret_name.iter().flat_map(|name| get(Kind::secret(), name)));
+    if let Some(label) = &place.workload {
+        let workload = Workload::new(label, namespace);
+        wanted.extend(workload.map(|workload| workload.target.may(&["get"])).unwrap_or_default());
+        let led = variable(context, label, place).await.ok().flatten().and_then(|variable| reference(&variable));
+        wanted.extend(led.into_iter().flat_map(|led| get(led.kind, &led.name)));
+    }
+    wanted
 }
 
 /// Whether both places hold the same.
@@ -79,7 +80,7 @@ async fn read(context: &Context, place: &ConfigValue) -> Result<Option<SecretStr
         return within(place, bytes);
     }
     if let Some(workload) = &place.workload {
-        return variable(context, workload, place).await;
+        return of_variable(context, workload, place).await;
     }
     let kind = if place.configmap.is_some() { Kind::config_map() } else { Kind::secret() };
     let name = place.configmap.as_ref().or(place.secret_name.as_ref()).map(String::as_str).unwrap_or_default();
@@ -111,8 +112,24 @@ async fn key(context: &Context, kind: Kind, name: &str, key: &str) -> Result<Opt
     })
 }
 
-/// A container's variable, its reference followed.
-async fn variable(context: &Context, label: &str, place: &ConfigValue) -> Result<Option<SecretString>, ActionError> {
+/// Where a variable gets its value from.
+struct Reference {
+    kind: Kind,
+    name: String,
+    key: String,
+}
+
+fn reference(variable: &Value) -> Option<Reference> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let kinds = [("secretKeyRef", Kind::secret()), ("configMapKeyRef", Kind::config_map())];
+    kinds.into_iter().find_map(|(field, kind)| {
+        let reference = &variable["valueFrom"][field];
+        (!reference.is_null()).then(|| Reference { kind, name: text(&reference["name"]), key: text(&reference["key"]) })
+    })
+}
+
+/// A container's variable as the workload has it.
+async fn variable(context: &Context, label: &str, place: &ConfigValue) -> Result<Option<Value>, ActionError> {
     let cluster = context.cluster()?;
     let found = Workload::new(label, cluster.namespace())?.target.get(cluster).await?;
     let containers = found["spec"]["template"]["spec"]["containers"].as_array().cloned().unwrap_or_default();
@@ -120,14 +137,17 @@ async fn variable(context: &Context, label: &str, place: &ConfigValue) -> Result
         containers.iter().find(|one| place.container.as_ref().is_none_or(|name| one["name"] == name.as_str()));
     let wanted = place.env.as_deref().unwrap_or_default();
     let variables = container.and_then(|container| container["env"].as_array()).into_iter().flatten();
-    let Some(variable) = variables.into_iter().rfind(|variable| variable["name"] == wanted) else { return Ok(None) };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    for (field, kind) in [("secretKeyRef", Kind::secret()), ("configMapKeyRef", Kind::config_map())] {
-        let reference = &variable["valueFrom"][field];
-        if !reference.is_null() {
-            let bytes = key(context, kind, &text(&reference["name"]), &text(&reference["key"])).await?;
-            return Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned().into()));
+    Ok(variables.into_iter().rfind(|variable| variable["name"] == wanted).cloned())
+}
+
+/// Its value, the reference followed.
+async fn of_variable(context: &Context, label: &str, place: &ConfigValue) -> Result<Option<SecretString>, ActionError> {
+    let Some(variable) = variable(context, label, place).await? else { return Ok(None) };
+    match reference(&variable) {
+        Some(led) => {
+            let bytes = key(context, led.kind, &led.name, &led.key).await?;
+            Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned().into()))
         }
+        None => Ok(Some(variable["value"].as_str().unwrap_or_default().to_owned().into())),
     }
-    Ok(Some(text(&variable["value"]).into()))
 }

@@ -46,7 +46,7 @@ impl Action for Scale {
         there(&self.0.workloads, context).await
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = Workload::permissions(&self.0.workloads, context);
         wanted.extend(rivals::permissions());
         wanted

@@ -79,7 +79,7 @@ impl<P: Part> Action for Switch<P> {
         }
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = states::permissions(context);
         let target = context.cluster().and_then(|cluster| self.0.target(cluster.namespace()));
         wanted.extend(target.map(|target| target.may(&["get", "patch"])).unwrap_or_default());

@@ -66,11 +66,14 @@ fn paused(controller: SyncController) -> Value {
 
 pub(super) fn permissions(syncs: &[Sync], context: &Context) -> Vec<Permission> {
     let own = context.cluster().map(|cluster| cluster.namespace().to_owned()).unwrap_or_default();
-    // What is asked of the server is asked of the runbook's namespace; an object elsewhere needs a Role there.
-    let here = |sync: &&Sync| sync.namespace.as_ref().is_none_or(|namespace| *namespace == own);
-    let target =
-        |sync: &Sync| kinds(sync.controller).into_iter().next().map(|kind| Target::new(kind, &own, &sync.name));
-    syncs.iter().filter(here).filter_map(target).flat_map(|target| target.may(&["get", "patch"])).collect()
+    let of = |sync: &Sync| {
+        let elsewhere = sync.namespace.clone().filter(|namespace| *namespace != own);
+        let kind = kinds(sync.controller).remove(0);
+        let wanted = Target::new(kind, &own, &sync.name).may(&["get", "patch"]).into_iter();
+        let placed = wanted.map(move |one| elsewhere.iter().fold(one, |one, namespace| one.in_namespace(namespace)));
+        placed.collect::<Vec<_>>()
+    };
+    syncs.iter().flat_map(of).collect()
 }
 
 /// The object that a runbook names.

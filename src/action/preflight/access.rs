@@ -1,37 +1,43 @@
 //! What the user may do on the cluster: exactly what the runbook's steps need, asked of the API server before anything is touched.
 
 use super::super::failure::{bad, passed};
-use super::super::{Actions as _, Context, Registry};
+use super::super::{Actions as _, Context, Registry, kubernetes};
 use crate::connect::kubernetes::gateway::{Destination, PortForward, ThroughPod};
 use crate::connect::kubernetes::{Cluster, Permission, role};
 use crate::evidence::Finding;
 use crate::progress::LogLevel;
-use crate::runbook::{Gateway, StepId};
+use crate::runbook::Gateway;
 use std::collections::BTreeMap;
 
-/// What the runbook needs on its cluster: each right with the steps that need it, none of them where only the way to the target does.
-#[must_use]
-pub fn needs(context: &Context) -> BTreeMap<Permission, Vec<StepId>> {
-    let mut needs: BTreeMap<Permission, Vec<StepId>> = BTreeMap::new();
-    for permission in way_to_target(context) {
-        needs.entry(permission).or_default();
-    }
-    for step in &context.runbook.steps {
-        let permissions = Registry.for_step(step).permissions(&context.for_step(step));
+const TARGET: &str = "the way to the target";
+const FORGET: &str = "`cutover forget`";
+
+/// What the runbook needs on its cluster: each right with what needs it, steps by their ids.
+pub async fn needs(context: &Context) -> BTreeMap<Permission, Vec<String>> {
+    let mut needs: BTreeMap<Permission, Vec<String>> = BTreeMap::new();
+    let mut add = |permissions: Vec<Permission>, whom: &str| {
         for permission in permissions {
-            let steps = needs.entry(permission).or_default();
-            if !steps.contains(&step.id) {
-                steps.push(step.id.clone());
+            let all = needs.entry(permission).or_default();
+            if !all.iter().any(|one| one == whom) {
+                all.push(whom.to_owned());
             }
         }
+    };
+    add(way_to_target(context), TARGET);
+    for step in &context.runbook.steps {
+        add(Registry.for_step(step).permissions(&context.for_step(step)).await, &step.id.0);
     }
+    add(kubernetes::permissions_to_forget(context), FORGET);
     needs
 }
 
 /// The Role that would be enough for the runbook, as YAML.
-#[must_use]
-pub fn enough(context: &Context) -> String {
-    let permissions: Vec<Permission> = needs(context).into_keys().collect();
+pub async fn enough(context: &Context) -> String {
+    role_of(context, &needs(context).await)
+}
+
+fn role_of(context: &Context, needs: &BTreeMap<Permission, Vec<String>>) -> String {
+    let permissions: Vec<Permission> = needs.keys().cloned().collect();
     role(&format!("cutover-{}", context.runbook.name), &permissions)
 }
 
@@ -49,7 +55,7 @@ fn way_to_target(context: &Context) -> Vec<Permission> {
 
 pub(super) async fn check(context: &Context) -> Vec<Finding> {
     let Some(cluster) = context.cluster.as_deref() else { return Vec::new() };
-    let needs = needs(context);
+    let needs = needs(context).await;
     let wanted: Vec<Permission> = needs.keys().cloned().collect();
     match cluster.allowed(&wanted).await {
         Err(error) => vec![bad("rights on the cluster", error.to_string(), "")],
@@ -60,13 +66,12 @@ pub(super) async fn check(context: &Context) -> Vec<Finding> {
 fn findings(
     context: &Context,
     cluster: &Cluster,
-    needs: &BTreeMap<Permission, Vec<StepId>>,
+    needs: &BTreeMap<Permission, Vec<String>>,
     answers: &[(Permission, bool)],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (permission, allowed) in answers {
-        let steps: Vec<&str> = needs.get(permission).into_iter().flatten().map(|step| step.0.as_str()).collect();
-        let whom = if steps.is_empty() { "the way to the target".to_owned() } else { steps.join(", ") };
+        let whom = needs.get(permission).map(|whom| whom.join(", ")).unwrap_or_default();
         let check = format!("may {permission}");
         findings.push(match allowed {
             true => passed(check, format!("needed by {whom}")),
@@ -74,7 +79,7 @@ fn findings(
         });
     }
     let missing = answers.iter().filter(|(_, allowed)| !allowed).count();
-    let role = enough(context);
+    let role = role_of(context, needs);
     context.progress.log(LogLevel::Info, format!("the Role that would be enough in {}:\n{role}", cluster.namespace()));
     if missing > 0 {
         let detail = format!("{missing} of {} are missing on {}", answers.len(), cluster.place());

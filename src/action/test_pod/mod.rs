@@ -60,7 +60,7 @@ impl Action for TestPod {
         }
     }
 
-    fn permissions(&self, context: &Context) -> Vec<Permission> {
+    async fn permissions(&self, context: &Context) -> Vec<Permission> {
         let mut wanted = Permission::several("", "pods", &["create", "get", "list", "watch", "delete"]);
         wanted.extend(ThroughPod::permissions());
         wanted.push(Permission::on("", "pods/log", "get"));

@@ -256,3 +256,96 @@ fn channel(number: u8, bytes: &[u8]) -> Bytes {
     message.extend_from_slice(bytes);
     message.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pipe, what it sends as it sends it, and what it hears.
+    fn pipe(layout: Layout) -> (Pipe, mpsc::UnboundedReceiver<Message>, mpsc::UnboundedSender<Message>) {
+        let (sent, sends) = mpsc::unbounded_channel();
+        let (says, heard) = mpsc::unbounded_channel();
+        let hears = futures_util::stream::unfold(heard, |mut heard| async move {
+            let message: Message = heard.recv().await?;
+            Some((Ok(message), heard))
+        });
+        let tells = futures_util::sink::unfold(sent, |sent, message: Message| async move {
+            sent.send(message).map_err(|_| Error::ConnectionClosed)?;
+            Ok(sent)
+        });
+        (Pipe::over(Joined { hears: Box::pin(hears), tells: Box::pin(tells) }, layout), sends, says)
+    }
+
+    struct Joined<A, B> {
+        hears: Pin<Box<A>>,
+        tells: Pin<Box<B>>,
+    }
+
+    impl<A: Stream<Item = Result<Message, Error>>, B> Stream for Joined<A, B> {
+        type Item = Result<Message, Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.hears.as_mut().poll_next(context)
+        }
+    }
+
+    impl<A, B: Sink<Message, Error = Error>> Sink<Message> for Joined<A, B> {
+        type Error = Error;
+
+        fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            self.tells.as_mut().poll_ready(context)
+        }
+
+        fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+            self.tells.as_mut().start_send(message)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            self.tells.as_mut().poll_flush(context)
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            self.tells.as_mut().poll_close(context)
+        }
+    }
+
+    fn binary(channel: u8, bytes: &[u8]) -> Message {
+        Message::Binary(super::channel(channel, bytes))
+    }
+
+    /// Version 5 (Kubernetes 1.30) ends the input alone: what the command says then still comes.
+    #[tokio::test]
+    async fn the_input_ends_and_the_output_goes_on() {
+        let (mut pipe, mut sends, says) = pipe(Layout::exec(true));
+        pipe.write_all(b"in").await.unwrap();
+        pipe.shutdown().await.unwrap();
+        assert_eq!(sends.recv().await, Some(binary(0, b"in")));
+        assert_eq!(sends.recv().await, Some(binary(CLOSE, &[0])));
+        says.send(binary(1, b"out")).unwrap();
+        says.send(binary(3, br#"{"status":"Success"}"#)).unwrap();
+        let mut out = Vec::new();
+        pipe.read_to_end(&mut out).await.unwrap();
+        assert_eq!(out, b"out");
+        assert!(matches!(pipe.end().await, End::Status(_)));
+    }
+
+    /// Before that an end of the input is the end of the stream.
+    #[tokio::test]
+    async fn older_servers_are_never_told_of_an_end_that_they_do_not_know() {
+        let (mut pipe, mut sends, _says) = pipe(Layout::exec(false));
+        pipe.write_all(b"in").await.unwrap();
+        pipe.shutdown().await.unwrap();
+        assert_eq!(sends.recv().await, Some(binary(0, b"in")));
+        assert_eq!(sends.recv().await, None, "the socket is closed");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_without_a_status_is_not_a_good_end() {
+        let (mut pipe, _sends, says) = pipe(Layout::exec(true));
+        says.send(binary(1, b"half")).unwrap();
+        drop(says);
+        let mut out = Vec::new();
+        pipe.read_to_end(&mut out).await.unwrap();
+        assert_eq!((out.as_slice(), pipe.end().await), (&b"half"[..], End::Closed));
+    }
+}

@@ -1,6 +1,6 @@
 //! The client of one namespace of one cluster.
 
-use super::ClusterError;
+use super::{ClusterError, proxy};
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -64,9 +64,12 @@ impl Cluster {
             ClusterError::Config(format!("the context `{}` of the kubeconfig cannot be used: {reason}", place.context))
         };
         let options = KubeConfigOptions { context: Some(place.context.clone()), ..KubeConfigOptions::default() };
+        let named_proxy = proxy_of(&kubeconfig, &place.context);
         let mut config =
             Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| wrong(e.to_string()))?;
         config.default_namespace.clone_from(&place.namespace);
+        config.proxy_url =
+            proxy::of(&config.cluster_url, named_proxy.as_deref(), &|name| std::env::var(name).ok()).map_err(wrong)?;
         config.connect_timeout = Some(Duration::from_secs(10));
         let client = Client::try_from(config).map_err(|error| wrong(error.to_string()))?;
         Ok(Self::with_client(client, place))
@@ -111,6 +114,13 @@ impl Cluster {
     {
         Api::namespaced(self.client(), self.namespace())
     }
+}
+
+/// The `proxy-url` of the cluster that a context names.
+fn proxy_of(kubeconfig: &Kubeconfig, context: &str) -> Option<String> {
+    let context = kubeconfig.contexts.iter().find(|named| named.name == context)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|named| named.name == context.cluster)?.cluster.as_ref()?;
+    cluster.proxy_url.clone()
 }
 
 impl std::fmt::Debug for Cluster {

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod names;
 mod permission;
 pub mod pods;
+mod proxy;
 mod secret;
 mod story;
 mod through_pod;

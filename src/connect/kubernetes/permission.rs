@@ -16,19 +16,28 @@ pub struct Permission {
     pub name: Option<String>,
     /// `get`, `list`, `watch`, `create`, `patch`, `delete`, …
     pub verb: String,
+    /// Where; none for the namespace that the runbook works in.
+    pub namespace: Option<String>,
 }
 
 impl Permission {
     /// `verb` on all objects of a resource. What is made, listed or watched cannot be bound to a name.
     #[must_use]
     pub fn on(group: &str, resource: &str, verb: &str) -> Self {
-        Self { group: group.to_owned(), resource: resource.to_owned(), name: None, verb: verb.to_owned() }
+        let [group, resource, verb] = [group, resource, verb].map(str::to_owned);
+        Self { group, resource, name: None, verb, namespace: None }
     }
 
     /// The same on one object only.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// The same in another namespace than the runbook's: a GitOps object is where its controller looks for it.
+    #[must_use]
+    pub fn in_namespace(self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..self }
     }
 
     /// Several verbs on all objects of a resource.
@@ -44,7 +53,8 @@ impl std::fmt::Display for Permission {
         if !self.group.is_empty() {
             write!(f, ".{}", self.group)?;
         }
-        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))
+        self.name.as_ref().map_or(Ok(()), |name| write!(f, " {name}"))?;
+        self.namespace.as_ref().map_or(Ok(()), |namespace| write!(f, " in namespace {namespace}"))
     }
 }
 
@@ -73,7 +83,7 @@ impl Cluster {
             subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
             name: permission.name.clone(),
             verb: Some(permission.verb.clone()),
-            namespace: Some(self.namespace().to_owned()),
+            namespace: Some(permission.namespace.as_deref().unwrap_or(self.namespace()).to_owned()),
             ..ResourceAttributes::default()
         };
         let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
@@ -84,11 +94,21 @@ impl Cluster {
 /// API group, the only object, verbs: what the resources of one rule have in common.
 type Rule<'a> = (&'a str, Option<&'a str>, Vec<&'a str>);
 
-/// The Role, as YAML, that grants exactly `permissions`: to be put into a namespace by somebody who may.
+/// The Role, as YAML, that grants exactly `permissions`: to be put into a namespace by somebody who may. Rights elsewhere follow as Roles
+/// of their own, each with its namespace.
 #[must_use]
 pub fn role(name: &str, permissions: &[Permission]) -> String {
+    let mut places: BTreeMap<Option<&str>, Vec<&Permission>> = BTreeMap::new();
+    for permission in permissions {
+        places.entry(permission.namespace.as_deref()).or_default().push(permission);
+    }
+    let roles = places.into_iter().map(|(namespace, permissions)| role_in(namespace, name, &permissions));
+    roles.collect::<Vec<_>>().join("---\n")
+}
+
+fn role_in(namespace: Option<&str>, name: &str, permissions: &[&Permission]) -> String {
     let mut verbs: BTreeMap<(&str, &str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
-    for Permission { group, resource, name, verb } in permissions {
+    for Permission { group, resource, name, verb, .. } in permissions {
         verbs.entry((group, resource, name.as_deref())).or_default().insert(verb);
     }
     // Resources of a group with the same verbs on the same objects share a rule.
@@ -96,7 +116,9 @@ pub fn role(name: &str, permissions: &[Permission]) -> String {
     for ((group, resource, name), verbs) in verbs {
         rules.entry((group, name, verbs.into_iter().collect())).or_default().push(resource);
     }
-    let mut text = format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: {name}\nrules:\n");
+    let place = namespace.map(|namespace| format!("  namespace: {namespace}\n")).unwrap_or_default();
+    let mut text =
+        format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: {name}\n{place}rules:\n");
     for ((group, name, verbs), resources) in rules {
         let list = |items: &[&str]| items.iter().map(|item| format!("\"{item}\"")).collect::<Vec<_>>().join(", ");
         text.push_str(&format!("  - apiGroups: [\"{group}\"]\n    resources: [{}]\n", list(&resources)));
@@ -122,5 +144,15 @@ mod tests {
         assert!(text.contains("resources: [\"events\", \"pods\"]\n    verbs: [\"get\", \"list\"]\n"), "{text}");
         assert!(text.contains("resourceNames: [\"grafana\"]\n    verbs: [\"patch\"]\n"), "{text}");
         assert_eq!(wanted[3].to_string(), "patch deployments/scale.apps grafana");
+    }
+
+    #[test]
+    fn rights_in_another_namespace_are_a_role_of_their_own() {
+        let there = Permission::on("argoproj.io", "applications", "patch").named("apps").in_namespace("argocd");
+        let text = role("cutover", &[Permission::on("", "pods", "list"), there.clone()]);
+        let (here, elsewhere) = text.split_once("---\n").unwrap();
+        assert!(here.contains("\"pods\"") && !here.contains("namespace:") && !here.contains("applications"), "{here}");
+        assert!(elsewhere.contains("  namespace: argocd\n") && elsewhere.contains("applications"), "{elsewhere}");
+        assert_eq!(there.to_string(), "patch applications.argoproj.io apps in namespace argocd");
     }
 }

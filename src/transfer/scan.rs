@@ -96,7 +96,7 @@ impl Scan {
             tables.push(stats);
             for (condition, broken) in conditions.into_iter().flat_map(|conditions| &conditions.all).zip(broken) {
                 let frozen = &source.frozen;
-                Finder { frozen, scratch: &scratch, mapping: &self.mapping, checks: &checks, rejects }.tell(
+                Finder { frozen, scratch, mapping: &self.mapping, checks: &checks, rejects }.tell(
                     number,
                     &condition.places,
                     condition.null_helps,

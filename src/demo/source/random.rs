@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// All 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,7 +22,7 @@ impl Random {
 
     /// 0 ≤ n < `end`.
     pub fn below(&mut self, end: i64) -> i64 {
-        (self.next() >> 1).cast_signed() % end.max(1)
+        (self.draw() >> 1).cast_signed() % end.max(1)
     }
 
     /// An id from 1 to `count`, as SQLite's signed integer.
@@ -37,18 +37,18 @@ impl Random {
 
     /// One of them.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        let index = usize::try_from(self.next() >> 1).unwrap_or_default();
+        let index = usize::try_from(self.draw() >> 1).unwrap_or_default();
         from[index % from.len()]
     }
 
     /// So many bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        std::iter::repeat_with(|| self.next().to_le_bytes()).flatten().take(count).collect()
+        std::iter::repeat_with(|| self.draw().to_le_bytes()).flatten().take(count).collect()
     }
 
     /// So many hexadecimal digits.
     pub fn hex(&mut self, digits: usize) -> String {
-        let mut text: String = (0..digits.div_ceil(16).max(2)).map(|_| format!("{:016x}", self.next())).collect();
+        let mut text: String = (0..digits.div_ceil(16).max(2)).map(|_| format!("{:016x}", self.draw())).collect();
         text.truncate(digits);
         text
     }

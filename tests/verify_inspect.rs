@@ -5,7 +5,7 @@ mod support;
 
 use cutover::action::{Context, Secrets};
 use cutover::connect::postgres::Address;
-use cutover::evidence::{IntervalUnit, Outcome};
+use cutover::evidence::{Evidence, IntervalUnit, Outcome, TableResult};
 use cutover::inspect::{DataView, DatabaseInspect, Inspect as _, Query, RowPair, RowPick, RowsView};
 use cutover::progress::{Control, ProgressSink};
 use cutover::runbook::{Gate, Runbook, Service, Settings, Source, Step, Target, TransferOptions, settings};
@@ -59,6 +59,7 @@ impl Case {
             runbook: Arc::new(runbook),
             step,
             outcomes: Arc::new(BTreeMap::from([("snapshot".to_owned(), outcome)])),
+            found: Arc::default(),
             target: Arc::new(Address::parse(&url).unwrap()),
             cluster: None,
             secrets: Secrets::default(),
@@ -239,4 +240,25 @@ fn a_table_that_a_running_step_has_locked_is_not_waited_for() {
     assert!(view.error.unwrap().contains("a running step holds the table"));
     assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     drop(blocker);
+}
+
+/// A step that failed because both sides differ has found it all the same.
+#[test]
+fn a_table_is_marked_as_verify_found_it_whether_the_step_ended_well_or_not() {
+    let mut case = Case::new(SOURCE, &loaded());
+    assert_eq!(case.ask(&Query::Tables).tables[0].equal, None);
+    for (digest, equal) in [("a", true), ("b", false)] {
+        let table = TableResult {
+            table: "public.t".to_owned(),
+            rows_source: 200,
+            rows_loaded: 200,
+            digest_source: Some("a".to_owned()),
+            digest_target: Some(digest.to_owned()),
+            ..TableResult::default()
+        };
+        let evidence = Evidence { tables: vec![table], ..Evidence::default() };
+        let found = [case.context.found.as_slice(), &[Arc::new(evidence)]].concat();
+        case.context.found = Arc::new(found);
+        assert_eq!(case.ask(&Query::Tables).tables[0].equal, Some(equal), "the last word counts");
+    }
 }

@@ -134,6 +134,8 @@ pub struct Context {
     pub step: Step,
     /// Outcomes of earlier steps, by step id.
     pub outcomes: Arc<BTreeMap<String, Outcome>>,
+    /// What each step found, in the order of the runbook; one that failed, too.
+    pub found: Arc<Vec<Arc<Evidence>>>,
     /// How to reach the target. Debug shows no secret.
     pub target: Arc<crate::connect::postgres::Address>,
     /// The cluster that the service runs on; none where it runs on this host.

@@ -155,9 +155,9 @@ async fn differing(
 ) -> Result<Vec<Wanted>, String> {
     let label = table.target.label();
     let known: Vec<Key> = context
-        .outcomes
-        .values()
-        .flat_map(|outcome| &outcome.evidence.differences)
+        .found
+        .iter()
+        .flat_map(|evidence| &evidence.differences)
         .filter(|difference| difference.table == label)
         .map(|difference| difference.key.clone())
         .collect();

@@ -31,9 +31,9 @@ async fn count(sides: &Sides, quoted: &str, oid: u32) -> Result<u64, String> {
     row.try_get::<_, i64>(0).map(i64::unsigned_abs).map_err(|error| format!("counting {quoted}: {error}"))
 }
 
-/// What verify found, by table.
+/// What was compared last, by table, whether all of it was equal or not.
 fn proved(context: &Context) -> HashMap<String, bool> {
-    let results = context.outcomes.values().flat_map(|outcome| &outcome.evidence.tables);
+    let results = context.found.iter().flat_map(|evidence| &evidence.tables);
     let compared = |table: &TableResult| {
         let both = (table.digest_source.as_ref()?, table.digest_target.as_ref()?);
         Some((table.table.clone(), both.0 == both.1 && table.rows_source == table.rows_loaded + table.rows_rejected))

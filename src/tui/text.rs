@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(cut("日本語テーブル", 7), "日本語…");
         assert_eq!((cut("abc", 3), cut("abcd", 3), cut("abcd", 0)), ("abc".into(), "ab…".into(), String::new()));
         assert_eq!(cut_start("/var/lib/grafana/grafana.db", 12), "…/grafana.db");
-        assert_eq!(cut_middle("base_table_096", 12), "base_…le_096");
+        assert_eq!(cut_middle("base_table_096", 12), "base_t…e_096");
         assert_eq!((pad("日本", 5), pad_start("7", 3)), ("日本 ".into(), "  7".into()));
     }
 

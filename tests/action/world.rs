@@ -44,6 +44,7 @@ impl World {
             runbook: Arc::new(runbook(source.join("app.db"))),
             step: step("nothing", settings("manual", serde_json::json!({ "instructions": "" }))),
             outcomes: Arc::default(),
+            found: Arc::default(),
             target: Arc::new(Address::parse(&url).unwrap()),
             cluster: None,
             secrets: Secrets::default(),

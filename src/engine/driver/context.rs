@@ -111,6 +111,7 @@ impl Workshop {
             runbook,
             step,
             outcomes: fold.outcomes().clone(),
+            found: Arc::new(fold.snapshot().steps.iter().map(|step| step.evidence.clone()).collect()),
             target: self.target.clone(),
             cluster: self.cluster.clone(),
             secrets: self.secrets.clone(),

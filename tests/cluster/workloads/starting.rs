@@ -36,7 +36,7 @@ fn stuck(patch: &str, mend: &str, words: &[&str]) {
     rig.application(1);
     rig.stage.kubectl(&["scale", "deployment/app", "--replicas=0"]);
     rig.stage.kubectl(&["patch", "deployment/app", "-p", patch]);
-    let start = "- {action: start, with: {workloads: [deployment/app], replicas: 1, timeout_seconds: 45}}\n";
+    let start = "- {action: start, with: {workloads: [deployment/app], replicas: 1, timeout_seconds: 60}}\n";
     let ran = rig.run(start);
     ran.failed(words).failed(&["deployment/app to be up"]);
     rig.stage.kubectl(&["patch", "deployment/app", "-p", mend]);

@@ -6,6 +6,7 @@
 //! | variable | effect |
 //! |---|---|
 //! | `CUTOVER_CRASH_AT=NAME:N` | the process kills itself with SIGKILL when it reaches `NAME` for the N-th time (from 1) |
+//! | `CUTOVER_STOP_AT=NAME:N` | it stops itself there with SIGSTOP, so that a test can kill something else, and send SIGCONT |
 //! | `CUTOVER_CRASH_TRACE=FILE` | appends each name reached to `FILE`, a line each: a test learns from it what there is to hit |
 //! | `CUTOVER_BREAK_ENCODER=TYPE` | every cell of columns of this PostgreSQL type is encoded with one bit wrong |
 
@@ -34,12 +35,17 @@ pub fn spoil(cell: &mut [u8], is_text: bool) {
 
 #[cfg(debug_assertions)]
 mod armed {
+    use nix::sys::signal::{Signal, raise};
     use std::collections::HashMap;
     use std::io::Write as _;
     use std::sync::{Mutex, OnceLock, PoisonError};
 
+    /// A name, for the N-th time.
+    type Place = (String, u64);
+
     struct Setup {
-        target: Option<(String, u64)>,
+        crash: Option<Place>,
+        stop: Option<Place>,
         trace: Option<Mutex<std::fs::File>>,
         seen: Mutex<HashMap<&'static str, u64>>,
     }
@@ -48,24 +54,28 @@ mod armed {
         static SETUP: OnceLock<Setup> = OnceLock::new();
         let setup = SETUP.get_or_init(Setup::from_environment);
         setup.note(name);
-        if let Some((wanted, count)) = &setup.target
-            && wanted == name
-            && setup.count(name) == *count
-        {
-            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        let count = setup.count(name);
+        let is_here =
+            |place: &Option<Place>| place.as_ref().is_some_and(|(wanted, nth)| wanted == name && *nth == count);
+        for (place, signal) in [(&setup.stop, Signal::SIGSTOP), (&setup.crash, Signal::SIGKILL)] {
+            if is_here(place) {
+                let _ = raise(signal);
+            }
         }
+    }
+
+    fn place(variable: &str) -> Option<Place> {
+        let text = std::env::var(variable).ok()?;
+        let (name, count) = text.rsplit_once(':')?;
+        Some((name.to_owned(), count.parse().ok()?))
     }
 
     impl Setup {
         fn from_environment() -> Self {
-            let target = std::env::var("CUTOVER_CRASH_AT").ok().and_then(|text| {
-                let (name, count) = text.rsplit_once(':')?;
-                Some((name.to_owned(), count.parse().ok()?))
-            });
             let trace = std::env::var_os("CUTOVER_CRASH_TRACE")
                 .and_then(|path| std::fs::OpenOptions::new().append(true).create(true).open(path).ok())
                 .map(Mutex::new);
-            Self { target, trace, seen: Mutex::default() }
+            Self { crash: place("CUTOVER_CRASH_AT"), stop: place("CUTOVER_STOP_AT"), trace, seen: Mutex::default() }
         }
 
         fn count(&self, name: &'static str) -> u64 {

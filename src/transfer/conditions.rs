@@ -1,7 +1,8 @@
 //! Check constraints and domains, asked of the server about the source's rows before any is loaded: in the pass that the plan
 //! makes, a chunk of encoded rows at a time, so that all that break one are found and not the first only.
 //!
-//! What is asked is the constraint's own expression over the cells that it names ([`super::sending`]). A check over a column that is not loaded, or whose type has no array, is left to the server at the load.
+//! What is asked is the constraint's own expression over the cells that it names ([`super::sending`]). A check over a column that is
+//! not loaded is left to the server at the load.
 
 use super::TransferError;
 use super::sending::{self, Cells, Elements, GIVEN, ROW, Sending, Sent};

@@ -1,5 +1,6 @@
 //! Rows of the source handed to the server within a query, so that it can judge what only it can: check constraints, and keys over
-//! expressions. Each column's cells go as one array in its binary form; nothing is written.
+//! expressions. Each column's cells go as one array in its binary form, or, where one of the types has no array (an array has none),
+//! each cell as a parameter; nothing is written.
 
 use super::TransferError;
 use super::rows::take_cell;
@@ -17,41 +18,53 @@ pub(super) const GIVEN: &str = "/*given*/";
 /// The cells of a row, in the order of the mapping; the payloads of a binary COPY.
 pub(super) type Cells<'a> = Vec<Option<&'a [u8]>>;
 
-/// Element type and its name, by table and column.
-pub(super) type Elements = BTreeMap<(u32, String), (u32, String)>;
+/// As what a column's cells are sent, by table and column.
+pub(super) type Elements = BTreeMap<(u32, String), Element>;
 
-/// A column whose cells are sent, and the type of the array's elements.
+/// Cells go at most so many at once as parameters; the protocol counts them in 16 bits.
+const PARAMETERS: usize = 8_000;
+
+/// A column's type, domains looked through.
+#[derive(Clone, Debug)]
+pub(super) struct Element {
+    oid: u32,
+    name: String,
+    has_array: bool,
+}
+
+/// A column whose cells are sent.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) place: usize,
-    element: u32,
-    type_name: String,
+    element: Element,
 }
 
 /// The columns of one table that are sent.
 #[derive(Clone, Debug)]
 pub(super) struct Sending {
     columns: Vec<Sent>,
-    /// `unnest(…) AS t(…)`.
-    given: String,
+    /// `t(…)`.
+    alias: String,
 }
 
-/// The columns' types with domains looked through, where arrays of them can be sent.
+/// The columns' types with domains looked through, and whether arrays of them can be sent.
 const ELEMENTS: &str = "
 WITH RECURSIVE base(rel, col, oid) AS (
   SELECT a.attrelid, a.attname::text, a.atttypid FROM pg_catalog.pg_attribute a
   WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
   SELECT b.rel, b.col, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype = 'd')
-SELECT b.rel, b.col, b.oid, pg_catalog.format_type(b.oid, -1)
-FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd' AND t.typarray <> 0";
+SELECT b.rel, b.col, b.oid, pg_catalog.format_type(b.oid, -1), t.typarray <> 0
+FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'";
 
 /// What can be sent of the mapping's tables.
 pub(super) async fn elements(client: &Client, mapping: &Mapping) -> Result<Elements, Fault> {
     let oids: Vec<u32> = mapping.tables.iter().map(|table| table.target.oid).collect();
     let found = rows(client, "reading the types of columns", ELEMENTS, &[&oids]).await?;
-    let read =
-        |row: &Row| -> Result<_, TransferError> { Ok(((get(row, 0)?, get(row, 1)?), (get(row, 2)?, get(row, 3)?))) };
+    let read = |row: &Row| -> Result<_, TransferError> {
+        let element = Element { oid: get(row, 2)?, name: get(row, 3)?, has_array: get(row, 4)? };
+        Ok(((get(row, 0)?, get(row, 1)?), element))
+    };
     Ok(found.iter().map(read).collect::<Result<_, _>>()?)
 }
 
@@ -59,8 +72,8 @@ pub(super) async fn elements(client: &Client, mapping: &Mapping) -> Result<Eleme
 pub(super) fn columns(table: &TableMapping, names: &[String], elements: &Elements) -> Option<Vec<Sent>> {
     let column = |name: &String| {
         let place = table.columns.iter().position(|column| column.target.name == *name)?;
-        let (element, type_name) = elements.get(&(table.target.oid, name.clone()))?.clone();
-        Some(Sent { place, element, type_name })
+        let element = elements.get(&(table.target.oid, name.clone()))?.clone();
+        Some(Sent { place, element })
     };
     names.iter().map(column).collect::<Option<Vec<_>>>().filter(|columns| !columns.is_empty())
 }
@@ -69,11 +82,8 @@ impl Sending {
     pub(super) fn new(table: &TableMapping, mut columns: Vec<Sent>) -> Self {
         columns.sort_by_key(|column| column.place);
         columns.dedup_by_key(|column| column.place);
-        let array = |(n, column): (usize, &Sent)| format!("${}::{}[]", n + 1, column.type_name);
-        let arrays: Vec<String> = columns.iter().enumerate().map(array).collect();
         let names: Vec<String> = columns.iter().map(|column| quote(&table.columns[column.place].target.name)).collect();
-        let given = format!("unnest({}) WITH ORDINALITY AS t({}, {ROW})", arrays.join(", "), names.join(", "));
-        Self { columns, given }
+        Self { columns, alias: format!("t({}, {ROW})", names.join(", ")) }
     }
 
     /// One row of nothing but NULL.
@@ -88,10 +98,50 @@ impl Sending {
         sql: &str,
         rows: &[Cells<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let array = |column: &Sent| Array::of(column.element, rows.iter().map(|row| row[column.place]));
+        if self.columns.iter().all(|column| column.element.has_array) {
+            return self.query_arrays(client, sql, rows).await;
+        }
+        let mut found = Vec::new();
+        let at_once = (PARAMETERS / self.columns.len()).max(1);
+        for (number, part) in rows.chunks(at_once).enumerate() {
+            found.extend(self.query_cells(client, sql, (number * at_once, part)).await?);
+        }
+        Ok(found)
+    }
+
+    async fn query_arrays(
+        &self,
+        client: &Client,
+        sql: &str,
+        rows: &[Cells<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let place = |(n, column): (usize, &Sent)| format!("${}::{}[]", n + 1, column.element.name);
+        let places: Vec<String> = self.columns.iter().enumerate().map(place).collect();
+        let given = format!("unnest({}) WITH ORDINALITY AS {}", places.join(", "), self.alias);
+        let array = |column: &Sent| Array::of(column.element.oid, rows.iter().map(|row| row[column.place]));
         let arrays: Vec<Array> = self.columns.iter().map(array).collect();
         let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as &(dyn ToSql + Sync)).collect();
-        client.query(&sql.replace(GIVEN, &self.given), &parameters).await
+        client.query(&sql.replace(GIVEN, &given), &parameters).await
+    }
+
+    async fn query_cells(
+        &self,
+        client: &Client,
+        sql: &str,
+        (first, rows): (usize, &[Cells<'_>]),
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let mut places = 1..;
+        let mut one = |column: &Sent| format!("${}::{}", places.next().unwrap_or_default(), column.element.name);
+        let mut row = |n| {
+            let cells: Vec<String> = self.columns.iter().map(&mut one).collect();
+            format!("({}, {}::bigint)", cells.join(", "), first + n + 1)
+        };
+        let written: Vec<String> = (0..rows.len()).map(&mut row).collect();
+        let given = format!("(VALUES {}) AS {}", written.join(", "), self.alias);
+        let cells: Vec<Cell<'_>> =
+            rows.iter().flat_map(|row| self.columns.iter().map(|column| Cell(row[column.place]))).collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> = cells.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect();
+        client.query(&sql.replace(GIVEN, &given), &parameters).await
     }
 }
 
@@ -130,6 +180,23 @@ impl ToSql for Array {
     fn to_sql(&self, _: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         out.extend_from_slice(&self.0);
         Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// One cell in its binary form.
+#[derive(Debug)]
+struct Cell<'a>(Option<&'a [u8]>);
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self, _: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(self.0.unwrap_or_default());
+        Ok(if self.0.is_some() { IsNull::No } else { IsNull::Yes })
     }
 
     fn accepts(_: &Type) -> bool {

@@ -13,12 +13,15 @@ use crate::crash;
 use crate::evidence::{Evidence, LoadMode, Policy, TableResult};
 use crate::progress::{LogLevel, PartProgress};
 use crate::schema::{Mapping, TableMapping, TargetColumn};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_postgres::Client;
 
 /// How long a lost server is looked for after a COMMIT that was not answered.
 const LOOK_FOR: u32 = 60;
+
+/// From so many loaded bytes on two sessions analyze the tables.
+const WORTH_A_SESSION: u64 = 16 << 20;
 
 /// Loads all tables of the plan. In one transaction it leaves the target as it was on any failure; in chunks it goes on, called again,
 /// where it ended. Called again for a run whose copy is in the target already, returns the recorded evidence.
@@ -86,7 +89,7 @@ async fn once(job: &Job<'_>, planned: &Planned) -> Result<Evidence, Ended> {
         Ok(evidence) => evidence,
         Err(fault) => return Err(work.explain(fault).await),
     };
-    analyze(&client, job, &planned.mapping).await;
+    analyze(&client, job, &planned.mapping, &evidence.tables).await;
     refresh(&client, job, &planned.mapping).await;
     Ok(evidence)
 }
@@ -271,17 +274,36 @@ fn ended_by_server(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| code.code().starts_with("57P") || code.code().starts_with("08"))
 }
 
-/// ANALYZE; it cannot make the copy undone, so that a failure is told and not raised.
-async fn analyze(client: &Client, job: &Job<'_>, mapping: &Mapping) {
-    let tables: Vec<String> = mapping.tables.iter().map(|table| table.target.quoted()).collect();
+/// ANALYZE, the largest tables first; it cannot make the copy undone, so that a failure is told and not raised.
+async fn analyze(client: &Client, job: &Job<'_>, mapping: &Mapping, loaded: &[TableResult]) {
+    let name = |(table, result): (&TableMapping, &TableResult)| (result.bytes, table.target.quoted());
+    let mut tables: Vec<(u64, String)> = mapping.tables.iter().zip(loaded).map(name).collect();
     if tables.is_empty() {
         return;
     }
+    tables.sort_unstable();
     job.progress.part(part("analyze", 0, false));
-    if let Err(fault) = run(client, "analyzing", &format!("ANALYZE {}", tables.join(", "))).await {
+    let bytes = tables.iter().map(|(bytes, _)| bytes).sum::<u64>();
+    let left = Mutex::new(tables);
+    let second = if bytes < WORTH_A_SESSION { None } else { session::open(job, "analyze").await.ok() };
+    let ended = match &second {
+        Some(second) => {
+            futures_util::future::try_join(analyze_each(client, &left), analyze_each(second, &left)).await.map(drop)
+        }
+        None => analyze_each(client, &left).await,
+    };
+    if let Err(fault) = ended {
         job.progress.log(LogLevel::Warn, format!("the rows are in, but {}", fault.into_error()));
     }
     job.progress.part(part("analyze", 1, true));
+}
+
+async fn analyze_each(client: &Client, left: &Mutex<Vec<(u64, String)>>) -> Result<(), Fault> {
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    while let Some((_, table)) = next() {
+        run(client, "analyzing", &format!("ANALYZE {table}")).await?;
+    }
+    Ok(())
 }
 
 fn part(name: &str, done: u64, finished: bool) -> PartProgress {

@@ -1,8 +1,8 @@
 //! The target made ready for the load, inside the transaction, and put back as it was.
 
 use super::session::{Fault, check_wish, hold, interrupted, run};
-use super::surroundings::{ForeignKey, SecondaryIndex, Standing, Trigger};
-use super::surroundings::{foreign_keys, secondary_indexes, standings, triggers};
+use super::surroundings::{ForeignKey, Standing, TableIndex, Trigger};
+use super::surroundings::{foreign_keys, indexes, standings, triggers};
 use super::takeoff::{self, Statement};
 use super::{Job, TransferError, locks};
 use crate::crash;
@@ -42,7 +42,7 @@ pub(super) struct Around {
     pub(super) secured: Vec<Standing>,
     pub(super) keys: Vec<ForeignKey>,
     pub(super) triggers: Vec<Trigger>,
-    pub(super) indexes: Vec<SecondaryIndex>,
+    pub(super) indexes: Vec<TableIndex>,
 }
 
 impl Around {
@@ -56,7 +56,7 @@ impl Around {
         run(client, "fixing the search path", SAVE_PATH).await?;
         let keys = foreign_keys(client, &tables).await?;
         let triggers = triggers(client, &tables).await?;
-        let indexes = secondary_indexes(client, &large).await?;
+        let indexes = indexes(client, &large).await?;
         let secured = standings(client, &tables).await?;
         run(client, "giving the search path back", RESTORE_PATH).await?;
         Ok(Self {

@@ -2,7 +2,7 @@
 //! Pure, so that what comes back can be read beside what went.
 
 use super::session::literal;
-use super::surroundings::{ForeignKey, SecondaryIndex, Standing, Trigger};
+use super::surroundings::{ForeignKey, Standing, TableIndex, Trigger};
 use crate::schema::quote;
 
 /// A statement and what it is for.
@@ -77,13 +77,13 @@ pub(super) fn force_security(standing: &Standing) -> Statement {
     )
 }
 
-impl SecondaryIndex {
+impl TableIndex {
     fn quoted(&self) -> String {
         format!("{}.{}", quote(&self.schema), quote(&self.name))
     }
 }
 
-pub(super) fn drop_index(index: &SecondaryIndex) -> Statement {
+pub(super) fn drop_index(index: &TableIndex) -> Statement {
     let what = format!("taking index {} off {}", index.name, index.table);
     match &index.constraint {
         Some((name, _)) => Statement::new(what, format!("ALTER TABLE {} DROP CONSTRAINT {}", index.table, quote(name))),
@@ -92,7 +92,7 @@ pub(super) fn drop_index(index: &SecondaryIndex) -> Statement {
 }
 
 /// The build first, then everything that stood about the index beside its definition.
-pub(super) fn build_index(index: &SecondaryIndex) -> Vec<Statement> {
+pub(super) fn build_index(index: &TableIndex) -> Vec<Statement> {
     let what = format!("building index {} on {}", index.name, index.table);
     let place = index.tablespace.as_deref().unwrap_or_default();
     let build = match &index.constraint {

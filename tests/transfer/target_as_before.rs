@@ -81,6 +81,40 @@ async fn everything_that_came_off_is_back() {
     }
 }
 
+/// A view that groups by a primary key lives by it; that key has to stay.
+const KEYED: &str = r#"
+create table event (day date, n integer, note text, constraint "event ""key" primary key (n, day) include (note));
+comment on constraint "event ""key" on event is 'n''s';
+comment on index "event ""key" is 'its index';
+alter table event cluster on "event ""key";
+create table seen (id serial primary key, note text);
+create view by_key as select id, note from seen group by id;
+create publication told for table event, seen;
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_key_that_came_off_is_back_and_one_that_a_view_needs_stays() {
+    let rows = series(100_000);
+    let source = format!(
+        "create table event (day text, n integer, note text, primary key (n, day)) without rowid;
+         insert into event select '2024-02-29', value, null from {rows};
+         create table seen (id integer primary key, note text);
+         insert into seen select value, 'né' from {rows};"
+    );
+    let indexes = "select indexrelid::regclass::text, indexrelid from pg_index where indrelid in ('event'::regclass, 'seen'::regclass) order by 1";
+    for jobs in [1, 2] {
+        let mut world = World::of(&source, KEYED);
+        world.options.jobs = Some(jobs);
+        let (before, stood) = (world.schema(), world.sql(indexes));
+        world.copy().await;
+        saved::settle(&world.address, &world.run).await.unwrap();
+        similar(&world.schema(), &before);
+        let stands = world.sql(indexes);
+        let is_new: Vec<bool> = stood.lines().zip(stands.lines()).map(|(was, is)| was != is).collect();
+        assert_eq!(is_new, [true, false], "--jobs {jobs}: {stood}\n{stands}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_in_is_not_made_again() {
     let world = World::of(&source(10), TARGET);

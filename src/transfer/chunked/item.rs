@@ -1,7 +1,7 @@
 //! One thing that stands around the tables, goes before they are filled and comes back afterwards.
 
 use crate::transfer::stage::{Around, Given};
-use crate::transfer::surroundings::{ForeignKey, SecondaryIndex, Standing, Trigger};
+use crate::transfer::surroundings::{ForeignKey, Standing, TableIndex, Trigger};
 use crate::transfer::takeoff::{self, Statement};
 
 /// The thing.
@@ -10,7 +10,7 @@ pub(super) enum Item {
     Security(Standing),
     Key(ForeignKey),
     Trigger(Trigger),
-    Index(SecondaryIndex),
+    Index(TableIndex),
 }
 
 /// All of them, in the order in which they go.

@@ -27,7 +27,6 @@ mod standalone;
 mod status;
 mod stop;
 mod target;
-mod temporary;
 mod verify;
 
 pub use stop::{Stop, wrong_command_line};

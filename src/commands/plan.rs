@@ -1,6 +1,5 @@
 //! `cutover plan`: what a runbook, or a stand-alone copy, would do. Touches nothing.
 
-use super::temporary::Temporary;
 use super::{Stop, cluster, form, print, secrets};
 use crate::cli;
 use crate::connect::postgres::{Address, LockError, is_pooled};
@@ -9,6 +8,7 @@ use crate::evidence::PlanReport;
 use crate::headless::{Finished, Form, Signals, Verdict, Voice};
 use crate::progress::{Control, ProgressSink, Wish};
 use crate::runbook::{Document, Outputs, Runbook, TargetFacts};
+use crate::scratch::Temporary;
 use crate::transfer::{Job, plan};
 use serde::Serialize;
 use std::path::Path;
@@ -56,8 +56,19 @@ struct Planned<'a> {
     report: &'a PlanReport,
 }
 
+/// A private directory for a command that looks and leaves nothing.
+fn room() -> Result<Temporary, Stop> {
+    Temporary::new("cutover-look-").map_err(|error| {
+        let place = std::env::temp_dir();
+        Stop::failed(format!(
+            "making a directory in {}: {error}; set TMPDIR to a directory with room for a copy of the source",
+            place.display()
+        ))
+    })
+}
+
 async fn look(runbook: &Runbook, address: &Address) -> Result<PlanReport, Stop> {
-    let room = Temporary::new()?;
+    let room = room()?;
     let (wishes, control) = Control::new();
     let (progress, mut reports) = ProgressSink::new();
     let work = async {

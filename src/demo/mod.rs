@@ -5,8 +5,9 @@
 
 pub mod source;
 
-use crate::scratch::{Options, ScratchError, Server, sweep, temporary};
+use crate::scratch::{Options, ScratchError, Server, Temporary};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The runbook of the demo.
@@ -18,11 +19,12 @@ const SCHEMA: &str = include_str!("../../assets/demo/postgres.sql");
 const CONFIG: &str = include_str!("../../assets/demo/app.ini");
 const DATABASE: &str = "oncall";
 
-/// A demo that is laid out. Ends its server, and removes what is not kept, when dropped.
+/// A demo that is laid out. Ends its server, and removes what is not kept, when dropped: in this order.
 pub struct Demo {
     server: Server,
     directory: PathBuf,
-    kept: bool,
+    /// What goes with it, after its server has ended; none where it is kept.
+    room: Option<Temporary>,
 }
 
 /// Why a demo could not be laid out.
@@ -58,22 +60,32 @@ pub enum DemoError {
 /// # Errors
 /// When a file or the server cannot be made.
 pub fn prepare(keep: Option<&Path>, rows: i64) -> Result<Demo, DemoError> {
-    sweep(PREFIX);
-    let directory = keep.map_or_else(|| temporary(PREFIX), Path::to_path_buf);
     let file = |path: &Path| {
         let path = path.to_owned();
         move |source| DemoError::File { path, source }
     };
-    fs::create_dir_all(&directory).map_err(file(&directory))?;
-    let directory = directory.canonicalize().map_err(file(&directory))?;
+    let room = match keep {
+        None => Some(room().map_err(file(&std::env::temp_dir()))?),
+        Some(_) => None,
+    };
+    let directory = keep.or(room.as_ref().map(Temporary::path)).unwrap_or(Path::new(""));
+    fs::create_dir_all(directory).map_err(file(directory))?;
+    let directory = directory.canonicalize().map_err(file(directory))?;
     if !directory.join(LAID_OUT).exists() {
         lay_out(&directory, rows)?;
     }
     let options = Options { keep: Some(directory.join("postgres")), fsync: true, ..Options::default() };
     let server = Server::start(&options)?;
-    let demo = Demo { server, directory, kept: keep.is_some() };
+    let demo = Demo { server, directory, room };
     demo.make_database()?;
     Ok(demo)
+}
+
+/// The server's own account has to get through.
+fn room() -> std::io::Result<Temporary> {
+    let room = Temporary::new(PREFIX)?;
+    fs::set_permissions(room.path(), fs::Permissions::from_mode(0o711))?;
+    Ok(room)
 }
 
 const LAID_OUT: &str = "laid-out";
@@ -115,7 +127,7 @@ impl Demo {
     /// Where the run's state goes while nothing is kept: it disappears with the rest.
     #[must_use]
     pub fn state_directory(&self) -> Option<PathBuf> {
-        (!self.kept).then(|| self.directory.join("state"))
+        self.room.as_ref().map(|_| self.directory.join("state"))
     }
 
     fn make_database(&self) -> Result<(), DemoError> {
@@ -136,15 +148,6 @@ impl Demo {
             Ok(())
         } else {
             Err(failed(String::from_utf8_lossy(&made.stderr).trim().to_owned()))
-        }
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.server.stop();
-            let _ = fs::remove_dir_all(&self.directory);
         }
     }
 }

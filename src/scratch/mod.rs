@@ -10,7 +10,7 @@ mod keeper;
 mod server;
 
 pub use binaries::{Binaries, fetched, find};
-pub use directory::{sweep, temporary};
+pub use directory::Temporary;
 pub use server::{Options, Server};
 
 /// Why a private server could not be had.

@@ -2,7 +2,7 @@
 
 use super::ScratchError;
 use super::binaries::{Binaries, find};
-use super::directory::{is_alive, sweep, temporary};
+use super::directory::{Temporary, is_alive};
 use super::keeper::Keeper;
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, User};
@@ -30,7 +30,8 @@ pub struct Options {
 pub struct Server {
     keeper: Keeper,
     directory: PathBuf,
-    kept: bool,
+    /// What goes with it; none where it is kept.
+    room: Option<Temporary>,
     port: u16,
     password: String,
     binaries: Binaries,
@@ -46,14 +47,17 @@ impl Server {
     /// When there are no programs, no account to run it as, or it does not come up.
     pub fn start(options: &Options) -> Result<Self, ScratchError> {
         let binaries = options.binaries.clone().map_or_else(find, Ok)?;
-        sweep(PREFIX);
         let account = account()?;
-        let directory = options.keep.clone().unwrap_or_else(|| temporary(PREFIX));
+        let room = match &options.keep {
+            None => Some(room()?),
+            Some(_) => None,
+        };
+        let directory = options.keep.clone().or_else(|| Some(room.as_ref()?.path().to_owned())).unwrap_or_default();
         let password = prepare(&directory, &binaries, account)?;
         wait_for_former(&directory);
         let port = port_of(&directory)?;
         let keeper = Keeper::start(postgres(&binaries, &directory, port, options, account))?;
-        let server = Self { keeper, directory, kept: options.keep.is_some(), port, password, binaries };
+        let server = Self { keeper, directory, room, port, password, binaries };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -96,7 +100,7 @@ impl Server {
 
     /// Ends it now. Dropping does the same; this is for owners that have to remove its directory afterwards.
     pub fn stop(&mut self) {
-        let signal = if self.kept { Signal::SIGINT } else { Signal::SIGQUIT };
+        let signal = if self.room.is_none() { Signal::SIGINT } else { Signal::SIGQUIT };
         self.keeper.stop(signal);
     }
 
@@ -120,10 +124,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
-        if !self.kept {
-            let _ = fs::remove_dir_all(&self.directory);
-        }
     }
+}
+
+fn room() -> Result<Temporary, ScratchError> {
+    Temporary::new(PREFIX).map_err(|source| ScratchError::File { path: std::env::temp_dir(), source })
 }
 
 /// The account that runs the server: none when we are not root.

@@ -265,15 +265,13 @@ fn an_address_that_is_none_is_told_as_that() {
 fn a_plan_sweeps_what_a_killed_one_left() {
     let case = case(SOURCE, TARGET);
     let room = tempfile::tempdir().unwrap();
-    let mut gone = std::process::Command::new("true").spawn().unwrap();
-    let pid = gone.id();
-    gone.wait().unwrap();
-    let left = room.path().join(format!("cutover-look-{pid}-1"));
-    let in_use = room.path().join(format!("cutover-look-{}-1", std::process::id()));
+    let [left, in_use] = ["1", "2"].map(|name| room.path().join(format!("cutover-look-locked-{name}")));
     for directory in [&left, &in_use] {
         std::fs::create_dir(directory).unwrap();
         std::fs::write(directory.join("source.db"), "rows of the application").unwrap();
     }
+    let owner = std::fs::File::open(&in_use).unwrap();
+    owner.lock().unwrap();
     let planned =
         case.desk.command(&["copy", "--plan", "--sqlite", &case.source]).env("TMPDIR", room.path()).output().unwrap();
     assert_eq!(planned.status.code(), Some(0), "{}", String::from_utf8_lossy(&planned.stderr));

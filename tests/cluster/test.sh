@@ -36,7 +36,7 @@ command -v apt-get >/dev/null || skip "the test cluster is made of Debian's pack
 # Compiled first: in there nothing reaches the network.
 ${CARGO:-cargo} "${what[@]}" --no-run
 prepare >&2 || skip "the test cluster could not be built" "$@"
-# Its own: in there processes have other numbers, and what is swept by number must not be another's.
+# Its own: in there processes have other numbers, and whoever tells by them what is in use must not meet ours.
 TMPDIR=$(mktemp -d)
 chmod 1777 "$TMPDIR"
 export TMPDIR

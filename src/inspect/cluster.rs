@@ -1,9 +1,9 @@
-//! Answers what the screen asks of the cluster: what stands there of the service and of this run, what the cluster said lately, a
-//! container's log, and psql in the test pod.
+//! Answers what the screen asks of the cluster: what stands there of the service and of this run, what the cluster said lately, and a
+//! container's log.
 
-use super::{ClusterEvent, ClusterView, PodLog, PodTerminal, PodView, WorkloadView};
+use super::{ClusterEvent, ClusterView, PodLog, PodView, WorkloadView};
 use crate::action::Context;
-use crate::connect::kubernetes::{Cluster, ClusterError, Size, Terminal, names, pods};
+use crate::connect::kubernetes::{Cluster, ClusterError, names, pods};
 use crate::runbook::Settings;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -13,18 +13,14 @@ use kube::api::ListParams;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 /// The screen asks again soon; it is not to wait for a server that is away.
-const PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 /// Events and lines that the screen can go back to.
 const EVENTS: usize = 200;
 const LINES: usize = 2000;
 const TAIL: i64 = 500;
-/// Everything else comes from the pod's environment; a pager may not be there.
-const PSQL: &[&str] = &["sh", "-c", "TERM=xterm exec psql --pset=pager=off"];
 
 /// The log that is followed now.
 #[derive(Default)]
@@ -226,45 +222,4 @@ fn follow(cluster: &Cluster, context: &Context, pod: &str, container: &str) -> F
         }
     });
     Follow { pod: pod.to_owned(), container: container.to_owned(), lines, task: task.abort_handle() }
-}
-
-/// psql in the pod of the run's `test-pod` step.
-pub(super) async fn psql(context: &Context, (columns, rows): (u16, u16)) -> Result<PodTerminal, String> {
-    let cluster = context.cluster.as_ref().ok_or("this run is on no cluster")?.as_ref().clone().with_patience(PATIENCE);
-    let mut steps = context.runbook.steps.iter();
-    let step =
-        steps.find(|step| matches!(step.settings, Settings::TestPod(_))).ok_or("the runbook has no test-pod step")?;
-    let pod = names::object(&context.run, &step.id.0);
-    let found: Option<Pod> = cluster.find(&pod).await.map_err(|error| error.to_string())?;
-    if !found.as_ref().is_some_and(pods::is_ready) {
-        return Err(format!("pod {pod} is not ready: the step {} brings it up", step.id));
-    }
-    let size = Size { columns, rows };
-    let terminal = cluster.attach_tty(&pod, None, PSQL, size).await.map_err(|error| error.to_string())?;
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (sizes, resized) = mpsc::channel(8);
-    tokio::spawn(carry(terminal, theirs, resized));
-    Ok(PodTerminal { label: format!("psql in pod {pod}"), stream: ours, sizes })
-}
-
-/// Carries bytes and sizes until either side ends.
-async fn carry(mut terminal: Terminal, mut ours: DuplexStream, mut resized: mpsc::Receiver<(u16, u16)>) {
-    let (mut from_pod, mut from_us) = (vec![0; 1 << 14], vec![0; 1 << 12]);
-    loop {
-        tokio::select! {
-            read = terminal.read(&mut from_pod) => match read {
-                Ok(count) if count > 0 && ours.write_all(&from_pod[..count]).await.is_ok() => {}
-                _ => return,
-            },
-            read = ours.read(&mut from_us) => match read {
-                Ok(count) if count > 0 && terminal.write_all(&from_us[..count]).await.is_ok() => {
-                    if terminal.flush().await.is_err() {
-                        return;
-                    }
-                }
-                _ => return,
-            },
-            Some((columns, rows)) = resized.recv() => terminal.resize(Size { columns, rows }).await,
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::cluster::{self, Follower};
 use super::sides::{Mapped, Sides, failed};
-use super::{DataView, Inspect, PodTerminal, Query, column, rows, tables};
+use super::{DataView, Inspect, PodTerminal, Query, column, psql, rows, tables};
 use crate::action::Context;
 use crate::evidence::Outcome;
 use crate::runbook::Settings;
@@ -62,7 +62,7 @@ impl Inspect for DatabaseInspect {
     }
 
     async fn terminal(&self, context: &Context, size: (u16, u16)) -> Result<PodTerminal, String> {
-        cluster::psql(context, size).await
+        psql::open(context, size).await
     }
 }
 

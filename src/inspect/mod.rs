@@ -4,6 +4,7 @@ mod bucket;
 mod cluster;
 mod column;
 mod database;
+mod psql;
 mod risk;
 mod rows;
 mod sides;

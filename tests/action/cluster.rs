@@ -4,8 +4,10 @@
 use crate::api::{Api, Fault};
 use crate::world::World;
 use cutover::action::FailureKind;
-use cutover::evidence::{Finding, Verdict};
+use cutover::evidence::{Finding, Outcome, Verdict};
+use cutover::inspect::{DatabaseInspect, Inspect as _};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const APP: &str = "/apis/apps/v1/namespaces/apps/deployments/app";
 const ARGO: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/apps";
@@ -203,4 +205,20 @@ async fn a_key_is_compared_where_the_workloads_variable_leads() {
     let wanted = health.action.permissions(&context).await;
     let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
     assert_eq!(wanted, ["get deployments.apps app", "get secrets grafana"]);
+}
+
+#[tokio::test]
+async fn psql_says_what_to_do_where_the_run_has_no_pod_for_it() {
+    let api = Api::default();
+    let mut world = world(&api);
+    let (screen, size) = (DatabaseInspect::new(), (80, 24));
+    assert_eq!(screen.terminal(&world.context, size).await.unwrap_err(), "the runbook has no test-pod step");
+    world.step("pod", "test-pod", json!({ "image": "psql:1" }));
+    world.step("tidy", "cleanup", json!({}));
+    let why = screen.terminal(&world.context, size).await.unwrap_err();
+    assert!(why.contains("step pod makes it; let the run go past that step"), "{why}");
+    let done = |id: &str| (id.to_owned(), Outcome::default());
+    world.context.outcomes = Arc::new([done("pod"), done("tidy")].into());
+    let why = screen.terminal(&world.context, size).await.unwrap_err();
+    assert!(why.contains("step tidy has removed it; roll back to before that step"), "{why}");
 }

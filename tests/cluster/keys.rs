@@ -1,5 +1,6 @@
-//! The whole way by keys in a terminal: what the operator sees and presses, psql in the test pod on the way.
+//! The whole way there and back by keys in a terminal: what the operator sees and presses, psql in the test pod on the way.
 
+use crate::gateway::lose_the_test_pod;
 use crate::stage::stage;
 use crate::terminal::Terminal;
 use crate::walk::{App, Volume};
@@ -53,14 +54,34 @@ fn asks_in_psql(terminal: &mut Terminal, pod: &str) {
     assert!(terminal.screen().alternate_screen(), "the screen has the terminal again");
     terminal.wait_for("deployment/app");
     terminal.resize(120, 40);
-    terminal.keys("1");
-    terminal.wait_for("steps");
+}
+
+/// A pod that somebody deletes comes back when psql is asked for.
+fn asks_again_in_a_lost_pod(terminal: &mut Terminal, app: &App<'_>) {
+    lose_the_test_pod(app.stage);
+    terminal.keys("p");
+    terminal.wait_for_times("comes back to cutover", 2);
+    terminal.keys("select 'again ' || 1;\r");
+    terminal.wait_for("again 1");
+    terminal.keys("\\q\r");
+    terminal.wait_for("psql has ended");
+}
+
+/// Back from the end to before the first step, the name typed.
+fn roll_back(terminal: &mut Terminal) {
+    terminal.keys("\u{1b}");
+    terminal.wait_for("╭ cleanup");
+    terminal.keys("gb");
+    terminal.wait_for("Roll back to before preflight?");
+    terminal.keys("app\t\r");
+    terminal.wait_within(240, "Everything that was taken back is as it was.");
 }
 
 #[test]
-fn the_whole_way_by_keys_and_psql_in_between() {
+fn the_whole_way_and_back_by_keys_and_psql_in_between() {
     let Some(stage) = stage() else { return };
     let app = App::deploy(&stage, Volume::Claim, "exec");
+    let before = app.owned();
     with_gates(&app);
     let mut terminal = open(&app);
     terminal.wait_for("○ ready");
@@ -71,6 +92,9 @@ fn the_whole_way_by_keys_and_psql_in_between() {
     terminal.wait_for_not("Start this run?");
     waits_at(&mut terminal, "quiesce");
     asks_in_psql(&mut terminal, "test-pod");
+    asks_again_in_a_lost_pod(&mut terminal, &app);
+    terminal.keys("1");
+    terminal.wait_for("steps");
     agree(&mut terminal, "quiesce");
     agree(&mut terminal, "spot-check");
     waits_at(&mut terminal, "switch-config");
@@ -79,8 +103,12 @@ fn the_whole_way_by_keys_and_psql_in_between() {
     terminal.keys("app");
     terminal.keys("\t\t\r");
     terminal.wait_within(240, "The service is on PostgreSQL, and the data is proved.");
+    app.on_postgres();
+    roll_back(&mut terminal);
     terminal.keys("q");
     assert!(terminal.ended().success());
     terminal.is_restored();
-    app.on_postgres();
+    app.on_sqlite();
+    assert_eq!(app.owned(), before, "bytes, replicas and field owners are as they were");
+    assert_eq!(stage.left_of_ours(), "");
 }

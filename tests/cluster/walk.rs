@@ -63,7 +63,7 @@ impl<'a> App<'a> {
     }
 
     /// The bytes and owners of everything that a run may touch.
-    fn owned(&self) -> Vec<serde_json::Value> {
+    pub fn owned(&self) -> Vec<serde_json::Value> {
         let of = |object: &str| {
             let text = self.stage.kubectl(&["get", object, "-o", "json"]);
             let object: serde_json::Value = serde_json::from_str(&text).unwrap();

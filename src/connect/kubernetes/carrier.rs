@@ -62,17 +62,22 @@ impl Carrier {
     /// # Errors
     /// When it is lost and does not come back.
     pub(super) async fn restore(&self) -> Result<bool, DialError> {
-        let Some(manifest) = self.manifest.as_ref().filter(|_| self.begun.load(Ordering::Relaxed)) else {
+        if !self.begun.load(Ordering::Relaxed) {
             return Ok(false);
-        };
-        let _turn = self.turn.lock().await;
-        self.bring_back(manifest).await.map_err(|error| DialError {
+        }
+        self.bring_back().await.map_err(|error| DialError {
             passing: error.is_passing(),
             reason: format!("pod {} was lost and did not come back: {error}", self.name),
         })
     }
 
-    async fn bring_back(&self, manifest: &Pod) -> Result<bool, ClusterError> {
+    /// Makes the pod again where it is lost, as its step made it, and waits until it is ready. Whether it was lost.
+    ///
+    /// # Errors
+    /// When it does not come back, or its name is another's.
+    pub async fn bring_back(&self) -> Result<bool, ClusterError> {
+        let Some(manifest) = &self.manifest else { return Ok(false) };
+        let _turn = self.turn.lock().await;
         let found = self.cluster.find::<Pod>(&self.name).await?;
         if found.as_ref().is_some_and(pods::is_ready) {
             return Ok(false);

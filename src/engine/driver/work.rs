@@ -6,7 +6,7 @@ use crate::action::ActionError;
 use crate::engine::command::LateWrites;
 use crate::engine::effect::Wanted;
 use crate::engine::fold::Fold;
-use crate::engine::snapshot::{DataView, PodTerminal, Query};
+use crate::engine::snapshot::{DataView, PodTerminal, Query, Status, StepView};
 use crate::evidence::{Checkpoint, FailureKind, Outcome};
 use crate::progress::{Control, ProgressSink, Report, Wish};
 use crate::runbook::{Problems, StepId};
@@ -215,6 +215,7 @@ pub(super) fn open_terminal(
 ) {
     let bench = fold.run().steps().last().map(|step| workshop.silent_bench(fold, &step.id));
     let context = match bench {
+        _ if removes_pods(fold) => Err("the test pod is being removed; ask again when that is done".to_owned()),
         Some(Ok(Some(bench))) => Ok(bench.context),
         Some(Err(problems)) => Err(problems.to_string()),
         Some(Ok(None)) | None => Err("the runbook cannot be filled in far enough".to_owned()),
@@ -228,4 +229,14 @@ pub(super) fn open_terminal(
         // A terminal that is gone meanwhile needs no answer.
         let _ = answer.send(opened);
     });
+}
+
+/// Whether the test pod is going: one that is made again meanwhile would stay.
+fn removes_pods(fold: &Fold) -> bool {
+    let going = |step: &StepView| match step.action.as_str() {
+        "test-pod" => step.status == Status::Undoing,
+        "cleanup" => matches!(step.status, Status::Running | Status::Pausing),
+        _ => false,
+    };
+    fold.snapshot().steps.iter().any(going)
 }

@@ -4,10 +4,10 @@
 //! process 1 from inside its own container, and then the runbook has to name a command that makes the application stop writing.
 
 use super::objects::{self, Kind};
-use super::volumes;
 use super::workload::{self, Was, Workload};
+use super::{put_back, volumes};
 use crate::action::failure::{passed, unknown};
-use crate::action::{ActionError, Context, frozen};
+use crate::action::{ActionError, Context};
 use crate::connect::kubernetes::{Cluster, ExecOutput};
 use crate::crash;
 use crate::evidence::Finding;
@@ -16,9 +16,7 @@ use crate::runbook::settings::Inside;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A pod whose writer was stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,12 +41,11 @@ const HOLDERS: &str = r#"holders() {
 state() { while read -r key value _; do [ "$key" = State: ] && echo "$value"; done <"/proc/$1/status"; }
 "#;
 
-const GO_ON: &str = "for p in $(holders); do [ \"$p\" = $$ ] || kill -CONT \"$p\"; done\n";
+/// Lets those go on who have the source open.
+pub(super) const GO_ON: &str = "for p in $(holders); do [ \"$p\" = $$ ] || kill -CONT \"$p\"; done\n";
 
-/// What the script says when the file is in its place.
-const ARRIVED: &[u8] = b"arrived\n";
-
-const STOP: &str = r#"for round in 1 2 3; do
+/// Stops whoever has the source open, and names the processes.
+pub(super) const STOP: &str = r#"for round in 1 2 3; do
   for p in $(holders); do [ "$p" = $$ ] || kill -STOP "$p" 2>/dev/null; done
 done
 for p in $(holders); do
@@ -122,8 +119,11 @@ async fn stop_in(context: &Context, with: &Inside, workload: &Workload, pod: &Va
     if said.code != 0 {
         return Err(not_stopped(context, cluster, name, &said));
     }
-    let processes =
+    let processes: Vec<u32> =
         said.text().lines().filter_map(|line| line.trim().parse().ok()).filter(|_| with.stop.is_none()).collect();
+    if with.stop.is_none() && processes.is_empty() {
+        return Err(nobody_to_stop(cluster, name, &path));
+    }
     let restarts = restarts(pod, &container);
     context.progress.log(LogLevel::Info, format!("the writer in pod {name} is stopped: processes {processes:?}"));
     Ok(Stopped {
@@ -141,6 +141,14 @@ fn not_stopped(context: &Context, cluster: &Cluster, pod: &str, said: &ExecOutpu
         "stopping the writer in pod {pod} on {}: {}; process 1 of a container cannot be stopped from inside it: name a command that makes the application stop writing, `inside: {{stop: …, start: …}}`, or copy the database to a claim first",
         cluster.place(),
         context.secrets.mask(&said.complaint())
+    ))
+}
+
+/// An application that opens its database for each request would write again after any look at who has it open.
+fn nobody_to_stop(cluster: &Cluster, pod: &str, path: &str) -> ActionError {
+    ActionError::failed(format!(
+        "stopping the writer in pod {pod} on {}: no process there has {path} open, and whoever opens it next would write; name a command that makes the application stop writing, `inside: {{stop: …, start: …}}`, or copy the database to a claim first",
+        cluster.place()
     ))
 }
 
@@ -185,7 +193,7 @@ pub(super) async fn undo(
     }
     workload.scale_back(cluster, was, &[0]).await?;
     for pod in workload.until_up(context, &BTreeSet::new(), timeout).await? {
-        put_back(context, with, &workload, &pod, timeout).await?;
+        put_back::put_back(context, with, &workload, &pod, timeout).await?;
     }
     Ok(())
 }
@@ -206,102 +214,7 @@ async fn go_on(context: &Context, with: &Inside, workload: &Workload, pod: &Valu
     )))
 }
 
-/// The snapshot in place of what a fresh pod made, and the application started again on it.
-async fn put_back(
-    context: &Context,
-    with: &Inside,
-    workload: &Workload,
-    pod: &str,
-    timeout: Duration,
-) -> Result<(), ActionError> {
-    let cluster = context.cluster()?;
-    let target = objects::Target::new(Kind::pod(), cluster.namespace(), pod);
-    let found = target.get(cluster).await?;
-    let (of_source, path) = source_in(context, &workload.label).unwrap_or_default();
-    let container = with.container.clone().or(of_source).unwrap_or_else(|| first_container(&found));
-    let snapshot = frozen::snapshot_path(context);
-    if frozen::recorded(&snapshot).is_none() {
-        return Err(ActionError::refused(format!(
-            "the source of {} went with its pod, and there is no snapshot of it at {}: put the database back by hand",
-            workload.label,
-            snapshot.display()
-        )));
-    }
-    context.progress.waiting(format!("the snapshot to be back in pod {pod}"));
-    let before = restarts(&found, &container);
-    // What a command of the runbook's own says is no list of processes.
-    let stop = with.stop.as_ref().map_or_else(|| STOP.to_owned(), |stop| format!("(\n{stop}\n) >&2"));
-    let go_on = with.start.as_deref().unwrap_or(GO_ON);
-    send(context, pod, &container, &Replacement { path: &path, file: &snapshot, stop: &stop, go_on }).await?;
-    let end = tokio::time::Instant::now() + timeout;
-    loop {
-        let now = target.get(cluster).await?;
-        if restarts(&now, &container) > before && is_ready(&now) {
-            return Ok(());
-        }
-        if tokio::time::Instant::now() > end {
-            return Err(ActionError::failed(format!(
-                "the snapshot is back in pod {pod} on {}, but its container {container} did not start again within {} s; make the application open {path} anew, then retry",
-                cluster.place(),
-                timeout.as_secs()
-            )));
-        }
-        context.progress.waiting(format!("pod {pod} to start again on the snapshot"));
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// A file that takes a database's place in a pod.
-struct Replacement<'a> {
-    path: &'a str,
-    file: &'a Path,
-    /// Stops whoever has the database open, and names the processes.
-    stop: &'a str,
-    /// Lets them go on, where not all would stop.
-    go_on: &'a str,
-}
-
-/// Streams the file and compares what arrived; it takes its place only whole, and while nobody writes there: a journal that appeared beside
-/// it in that moment would be played into it. Whoever had the former database open ends without another write. Process 1 ends when asked,
-/// and the kubelet starts the container again on the same volume. All in one script, which a lost connection does not leave half way.
-async fn send(context: &Context, pod: &str, container: &str, replacement: &Replacement<'_>) -> Result<(), ActionError> {
-    let (cluster, Replacement { path, file, stop, go_on }) = (context.cluster()?, replacement);
-    let bytes = tokio::fs::read(file).await.map_err(|error| ActionError::file("reading", file, &error))?;
-    let sha256 = frozen::recorded(file).map(|record| record.sha256).unwrap_or_default();
-    let take = format!(
-        "trap '' PIPE HUP\nhead -c {} >\"$file.cutover\" || exit 1\n\
-         if command -v sha256sum >/dev/null; then got=$(sha256sum <\"$file.cutover\"); [ \"${{got%% *}}\" = {sha256} ] || exit 2; fi\n\
-         stopped=$(\n{stop}\n) || {{\n{go_on}\nexit 3\n}}\n\
-         rm -f \"$file-wal\" \"$file-shm\" \"$file-journal\" && mv \"$file.cutover\" \"$file\" && echo arrived\n\
-         for p in $stopped; do kill -KILL \"$p\"; done 2>/dev/null\nkill -TERM 1\n",
-        bytes.len()
-    );
-    let mut process = cluster.stream(pod, Some(container), &["sh", "-c", &script(path, &take)]).await?;
-    let cut = |error: std::io::Error| {
-        ActionError::failed(format!("sending the snapshot to pod {pod} on {}: {error}; retry", cluster.place()))
-    };
-    process.write_all(&bytes).await.map_err(cut)?;
-    process.flush().await.map_err(cut)?;
-    crash::point("action.put-back.sent");
-    let mut said = vec![0; ARRIVED.len()];
-    let heard = context.or_stopped("sending the snapshot", async {
-        // What ends before it has said so has not arrived.
-        let _ = process.read_exact(&mut said).await;
-        Ok(())
-    });
-    heard.await?;
-    if said == ARRIVED {
-        return Ok(());
-    }
-    let why = process.exit().await.map(|exit| exit.stderr).unwrap_or_default();
-    Err(ActionError::failed(format!(
-        "sending the snapshot to pod {pod} on {}: it did not arrive whole, or its writer would not stop: {}; retry",
-        cluster.place(),
-        context.secrets.mask(why.trim())
-    )))
-}
-
-fn script(path: &str, rest: &str) -> String {
+pub(super) fn script(path: &str, rest: &str) -> String {
     format!("file={}\n{HOLDERS}{rest}", quoted(path))
 }
 
@@ -309,18 +222,18 @@ fn quoted(path: &str) -> String {
     format!("'{}'", path.replace('\'', r"'\''"))
 }
 
-fn first_container(pod: &Value) -> String {
+pub(super) fn first_container(pod: &Value) -> String {
     pod["spec"]["containers"][0]["name"].as_str().unwrap_or_default().to_owned()
 }
 
-fn restarts(pod: &Value, container: &str) -> i64 {
+pub(super) fn restarts(pod: &Value, container: &str) -> i64 {
     let all = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
     all.filter(|status| status["name"] == container)
         .find_map(|status| status["restartCount"].as_i64())
         .unwrap_or_default()
 }
 
-fn is_ready(pod: &Value) -> bool {
+pub(super) fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == json!("True"))
 }

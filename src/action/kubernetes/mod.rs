@@ -16,6 +16,7 @@ mod manifests;
 mod objects;
 mod owners;
 mod program;
+mod put_back;
 mod quiesce;
 mod rendered;
 mod resume_sync;

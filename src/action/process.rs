@@ -53,8 +53,8 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Starts a command. What a killed process of this very step left running is ended first.
 pub(super) async fn start(context: &Context, plan: &Plan<'_>) -> Result<Running, ActionError> {
-    let record = context.run_dir.join(format!("command-{}", context.step.id));
-    end_leftover(&record).await;
+    end_former(context).await;
+    let record = record(context);
     let mut command = Command::new("sh");
     command.arg("-c").arg(plan.command).stdin(Stdio::null()).process_group(0).kill_on_drop(false);
     if plan.with_target {
@@ -79,6 +79,15 @@ pub(super) async fn start(context: &Context, plan: &Plan<'_>) -> Result<Running,
     readers.extend(child.stdout.take().map(|pipe| read(context, pipe, LogLevel::Info)));
     readers.extend(child.stderr.take().map(|pipe| read(context, pipe, LogLevel::Warn)));
     Ok(Running { child, group, readers, record, output })
+}
+
+/// Ends what a killed process of this very step left running, before it is asked how things stand.
+pub(super) async fn end_former(context: &Context) {
+    end_leftover(&record(context)).await;
+}
+
+fn record(context: &Context) -> PathBuf {
+    context.run_dir.join(format!("command-{}", context.step.id))
 }
 
 /// Runs a command to its end; one that does not end with 0 is a failure that shows the last of what it said.

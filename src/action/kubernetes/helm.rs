@@ -23,11 +23,21 @@ pub(in crate::action) struct Helm(pub settings::Helm);
 const TIMEOUT: u64 = 300;
 const ASKING: Duration = Duration::from_secs(60);
 
-/// The newest revision of the release, as `helm history` tells it.
+/// A revision of the release, as `helm history` tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Revision {
     revision: u64,
     status: String,
+    #[serde(default)]
+    description: String,
+}
+
+impl Revision {
+    /// Whether a rollback to `goal` made it, in the words of Helm's `action/rollback.go`; one that failed does not say where to.
+    fn goes_back_to(&self, goal: u64) -> bool {
+        self.description == format!("Rollback to {goal}")
+            || (self.status == "failed" && self.description.starts_with("Rollback \""))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,41 +126,20 @@ impl Action for Helm {
         left: Option<&Value>,
     ) -> Result<Outcome, ActionError> {
         let before: Before = checkpoint.read()?;
-        self.settle(context, &before).await?;
-        let now = self.newest(context).await?;
-        let left = left.map(failure::read::<Left>).transpose()?;
-        if let (Some(now), Some(left)) = (&now, &left)
-            && now.revision != left.revision
-            && !self.rolled_back(context, &before, left.revision).await?
-        {
-            return Err(ActionError::refused(format!(
-                "release {} was changed by somebody else: revision {} was left, it is at {} now; look at `helm history {}`, roll back by hand or keep it, then try again",
-                self.0.release, left.revision, now.revision, self.0.release
-            )));
+        process::end_former(context).await;
+        let history = self.history(context).await?;
+        if let Some(left) = left.map(failure::read::<Left>).transpose()? {
+            self.require_ours(&history, &before, left.revision)?;
         }
-        let release = quoted(&self.0.release);
-        let summary = match (before.revision, now) {
+        let summary = match (before.revision, history.last()) {
             (_, None) => "there is no release any more".to_owned(),
             (Some(revision), Some(now)) if now.revision == revision => {
                 format!("it is at revision {revision}, as before")
             }
-            (Some(revision), Some(_)) => {
-                let place = self.place(context)?;
-                self.run(
-                    context,
-                    &format!("helm rollback {release} {revision}{place} --wait --timeout {}s", self.timeout()),
-                )
-                .await?;
-                format!("it is again as in revision {revision}")
+            (Some(revision), Some(now)) if now.status == "deployed" && now.goes_back_to(revision) => {
+                format!("it is as in revision {revision} already")
             }
-            (None, Some(_)) => {
-                self.run(
-                    context,
-                    &format!("helm uninstall {release}{} --wait --timeout {}s", self.place(context)?, self.timeout()),
-                )
-                .await?;
-                "it is uninstalled: there was none before".to_owned()
-            }
+            (revision, Some(_)) => self.take_back(context, revision).await?,
         };
         Ok(Outcome { summary: format!("release {}: {summary}", self.0.release), ..Outcome::default() })
     }
@@ -192,6 +181,21 @@ impl Helm {
         command
     }
 
+    /// To the revision that was there, or to none where there was none.
+    async fn take_back(&self, context: &Context, revision: Option<u64>) -> Result<String, ActionError> {
+        let (release, place, timeout) = (quoted(&self.0.release), self.place(context)?, self.timeout());
+        let (command, summary) = match revision {
+            Some(revision) => {
+                (format!("helm rollback {release} {revision}"), format!("it is again as in revision {revision}"))
+            }
+            None => (format!("helm uninstall {release}"), "it is uninstalled: there was none before".to_owned()),
+        };
+        crash::point("action.helm.undo.before");
+        self.run(context, &format!("{command}{place} --wait --timeout {timeout}s")).await?;
+        crash::point("action.helm.undo.after");
+        Ok(summary)
+    }
+
     async fn run(&self, context: &Context, command: &str) -> Result<(), ActionError> {
         let env = BTreeMap::new();
         let plan = Plan { command, env: &env, with_target: false, lasting: false };
@@ -201,18 +205,21 @@ impl Helm {
         done.map(|_| ())
     }
 
+    /// The revisions that helm has kept, the newest last.
+    async fn history(&self, context: &Context) -> Result<Vec<Revision>, ActionError> {
+        let command = format!("helm history {}{} -o json", quoted(&self.0.release), self.place(context)?);
+        let text = match program::output(context, &command, ASKING).await {
+            Err(error) if error.message.contains("not found") => return Ok(Vec::new()),
+            said => said?,
+        };
+        let all: Result<Vec<Revision>, _> = serde_json::from_str(&text);
+        let mut all = all.map_err(|error| ActionError::failed(format!("reading what `{command}` says: {error}")))?;
+        all.sort_by_key(|found| found.revision);
+        Ok(all)
+    }
+
     async fn newest(&self, context: &Context) -> Result<Option<Revision>, ActionError> {
-        let command = format!("helm history {}{} --max 1 -o json", quoted(&self.0.release), self.place(context)?);
-        match program::output(context, &command, ASKING).await {
-            Ok(text) => {
-                let all: Result<Vec<Revision>, _> = serde_json::from_str(&text);
-                let all =
-                    all.map_err(|error| ActionError::failed(format!("reading what `{command}` says: {error}")))?;
-                Ok(all.into_iter().max_by_key(|found| found.revision))
-            }
-            Err(error) if error.message.contains("not found") => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok(self.history(context).await?.pop())
     }
 
     fn unsettled(&self, found: &Revision) -> ActionError {
@@ -222,8 +229,9 @@ impl Helm {
         ))
     }
 
-    /// What a killed helm of ours left pending.
+    /// Ends a helm that outlived us, and takes back what it left pending.
     async fn settle(&self, context: &Context, before: &Before) -> Result<(), ActionError> {
+        process::end_former(context).await;
         let Some(found) = self.newest(context).await?.filter(|found| found.status.starts_with("pending")) else {
             return Ok(());
         };
@@ -237,13 +245,19 @@ impl Helm {
         self.run(context, &command).await
     }
 
-    /// Whether our own rollback is the newest revision: it was done before a crash.
-    async fn rolled_back(&self, context: &Context, before: &Before, left: u64) -> Result<bool, ActionError> {
-        let Some(revision) = before.revision else { return Ok(false) };
-        let command = format!("helm history {}{} --max 1 -o json", quoted(&self.0.release), self.place(context)?);
-        let all: Value = serde_json::from_str(&program::output(context, &command, ASKING).await?).unwrap_or_default();
-        let said = all[0]["description"].as_str().unwrap_or_default();
-        Ok(said == format!("Rollback to {revision}") && all[0]["revision"].as_u64() == Some(left + 1))
+    /// Refuses where there is a newer revision than the one that was left, unless an undo of ours made it before a crash.
+    fn require_ours(&self, history: &[Revision], before: &Before, left: u64) -> Result<(), ActionError> {
+        let ours = |found: &&Revision| before.revision.is_some_and(|goal| found.goes_back_to(goal));
+        let newer = || history.iter().filter(|found| found.revision > left);
+        match history.last() {
+            Some(now) if now.revision < left || !newer().all(|found| ours(&found)) => {
+                Err(ActionError::refused(format!(
+                    "release {} was changed by somebody else: revision {left} was left, it is at {} now; look at `helm history {}`, roll back by hand or keep it, then try again",
+                    self.0.release, now.revision, self.0.release
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The objects that the chart comes to with these values: rendered on this host, so that no right is needed to learn which are.
@@ -321,10 +335,27 @@ impl Drop for HiddenValues {
 mod tests {
     use super::*;
 
+    fn history() -> Vec<Revision> {
+        let text = r#"[{"revision":3,"updated":"2026-01-01","status":"superseded","chart":"a-1","app_version":"","description":"Upgrade complete"},
+            {"revision":4,"status":"deployed","description":"Upgrade complete"}]"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn newer(status: &str, description: &str) -> Vec<Revision> {
+        let [status, description] = [status, description].map(str::to_owned);
+        [history(), vec![Revision { revision: 5, status, description }]].concat()
+    }
+
     #[test]
-    fn history_is_read_as_helm_writes_it() {
-        let text = r#"[{"revision":3,"updated":"2026-01-01","status":"deployed","chart":"a-1","app_version":"","description":"x"}]"#;
-        let all: Vec<Revision> = serde_json::from_str(text).unwrap();
-        assert_eq!(all, [Revision { revision: 3, status: "deployed".to_owned() }]);
+    fn only_a_rollback_of_ours_may_follow_what_was_left() {
+        let helm = Helm(settings::Helm::default());
+        let ours = |history: &[Revision], left| helm.require_ours(history, &Before { revision: Some(3) }, left).is_ok();
+        assert!(ours(&[], 4) && ours(&history(), 4));
+        assert!(ours(&newer("deployed", "Rollback to 3"), 4) && ours(&newer("pending-rollback", "Rollback to 3"), 4));
+        assert!(ours(&newer("failed", "Rollback \"a\" failed: timed out"), 4));
+        assert!(!ours(&newer("deployed", "Upgrade complete"), 4) && !ours(&newer("deployed", "Rollback to 2"), 4));
+        assert!(!ours(&newer("failed", "Upgrade \"a\" failed: timed out"), 4));
+        assert!(!ours(&history(), 7), "it was installed anew");
+        assert!(helm.require_ours(&newer("deployed", "Rollback to 3"), &Before { revision: None }, 4).is_err());
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Rig;
 
-fn crds(rig: &Rig) {
+/// The kinds of GitOps and of KEDA.
+pub fn crds(rig: &Rig) {
     for (plural, kind, group, version) in [
         ("applications", "Application", "argoproj.io", "v1alpha1"),
         ("kustomizations", "Kustomization", "kustomize.toolkit.fluxcd.io", "v1beta2"),

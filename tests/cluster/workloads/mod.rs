@@ -3,6 +3,7 @@
 mod gitops;
 mod inside;
 mod kills;
+mod kills_others;
 mod objects;
 mod release;
 mod scaling;

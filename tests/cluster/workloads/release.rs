@@ -2,12 +2,13 @@
 
 use super::{Rig, owners};
 use crate::access::printed;
-use crate::support::skipped;
+use crate::support::{psql, skipped};
 use cutover::connect::kubernetes::Permission;
 use std::path::Path;
 use std::process::Command;
 
-fn chart(rig: &Rig) -> String {
+/// A chart of one ConfigMap.
+pub fn chart(rig: &Rig) -> String {
     let chart = rig.file("chart");
     std::fs::create_dir_all(chart.join("templates")).unwrap();
     std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: small\nversion: 0.1.0\n").unwrap();
@@ -18,7 +19,7 @@ fn chart(rig: &Rig) -> String {
 }
 
 /// `helm` where the machine has it, else its engine behind a small program of the tests.
-fn with_helm(mut rig: Rig) -> Option<Rig> {
+pub fn with_helm(mut rig: Rig) -> Option<Rig> {
     if Command::new("helm").arg("version").output().is_ok() {
         return Some(rig);
     }
@@ -106,10 +107,11 @@ fn the_owners_helm_upgrade_works_while_it_is_switched_and_after_a_rollback() {
 }
 
 #[test]
-#[ignore = "open: written, and not yet seen green to its end"]
 fn preflight_shows_what_a_release_would_change_and_asks_for_what_its_chart_needs() {
     let Some(rig) = Rig::new() else { return };
     let Some(rig) = with_helm(rig) else { return };
+    // A target without tables is refused, whoever asks.
+    psql(&rig.url, "create table note (id bigint)");
     let chart = chart(&rig);
     helm(&rig, &["upgrade", "small", &chart, "--install", "--set", "kind=sqlite3", "--wait"]);
     let steps = format!(

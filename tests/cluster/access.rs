@@ -35,7 +35,6 @@ pub fn printed(text: &str) -> Vec<Permission> {
 }
 
 #[test]
-#[ignore = "open: written, and not yet seen green over the whole way"]
 fn the_printed_role_is_enough_for_the_whole_way_and_with_any_verb_less_preflight_names_it() {
     let Some(stage) = stage() else { return };
     let app = App::deploy(&stage, Volume::Claim, "port-forward");

@@ -72,7 +72,7 @@ pub enum TypeKind {
     Bit(u32),
     /// `bit varying`.
     Varbit(Option<u32>),
-    /// `xml`.
+    /// `xml`: goes through the server's text input.
     Xml,
     /// An enum with its labels.
     Enum(Vec<String>),
@@ -80,6 +80,18 @@ pub enum TypeKind {
     Array(Box<Type>),
     /// Anything else: goes through the type's own text input on the server.
     Other,
+}
+
+impl TypeKind {
+    /// Whether the server alone reads its values, or the elements of an array of it.
+    #[must_use]
+    pub fn is_for_server(&self) -> bool {
+        match self {
+            Self::Other | Self::Xml => true,
+            Self::Array(element) => element.kind.is_for_server(),
+            _ => false,
+        }
+    }
 }
 
 /// The modifiers of an `interval`.

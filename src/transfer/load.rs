@@ -11,7 +11,7 @@ use super::{Job, TransferError};
 use crate::crash;
 use crate::evidence::TableResult;
 use crate::progress::{Control, ProgressSink};
-use crate::schema::{TableMapping, TypeKind, quote};
+use crate::schema::{TableMapping, quote};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use std::sync::Arc;
@@ -116,18 +116,10 @@ impl<'a> Loader<'a> {
 
     /// Opens the session for the server's input functions where the table needs it.
     pub(super) async fn helper(&mut self, table: &TableMapping) -> Result<Option<Arc<Client>>, TransferError> {
-        if self.helper.is_none() && table.columns.iter().any(|column| goes_through_server(&column.target.ty.kind)) {
+        if self.helper.is_none() && table.columns.iter().any(|column| column.target.ty.kind.is_for_server()) {
             self.helper = Some(Arc::new(session::open(self.job, &self.name).await?));
         }
         Ok(self.helper.clone())
-    }
-}
-
-fn goes_through_server(kind: &TypeKind) -> bool {
-    match kind {
-        TypeKind::Other => true,
-        TypeKind::Array(element) => goes_through_server(&element.kind),
-        _ => false,
     }
 }
 

@@ -38,6 +38,7 @@ mod source;
 mod stage;
 mod surroundings;
 mod takeoff;
+mod xml;
 
 pub use copy::copy;
 pub use decide::decide;

@@ -3,8 +3,9 @@
 use super::TransferError;
 use super::rows::{BadCell, Pending, TableEncoder, take_cell};
 use super::session::describe;
+use super::xml;
 use crate::evidence::{Key, Policy};
-use crate::schema::TableMapping;
+use crate::schema::{TableMapping, TypeKind};
 use rusqlite::types::ValueRef;
 use std::collections::HashMap;
 use tokio::runtime::Handle;
@@ -99,9 +100,9 @@ impl<'a> ServerTypes<'a> {
         for (column, indexes) in by_column {
             let texts: Vec<&str> =
                 indexes.iter().map(|index| text(chunk, pending[*index].at)).collect::<Result<_, _>>()?;
-            let type_name = &table.columns[column].target.ty.name;
-            for (index, answer) in indexes.into_iter().zip(self.convert(type_name, &texts)?) {
-                converted[index] = answer;
+            let ty = &table.columns[column].target.ty;
+            for ((index, text), answer) in indexes.into_iter().zip(&texts).zip(self.convert(&ty.name, &texts)?) {
+                converted[index] = if ty.kind == TypeKind::Xml { answer.and_then(|_| xml::wire(text)) } else { answer };
             }
         }
         Ok(converted)

@@ -13,15 +13,6 @@ use tokio_postgres::Client;
 pub(crate) const BATCH_ROWS: usize = 500;
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
 
-/// Whether a type, or the elements of an array of it, is none of those that are decoded here.
-pub(crate) fn is_foreign(ty: &Type) -> bool {
-    match &ty.kind {
-        TypeKind::Other | TypeKind::Xml => true,
-        TypeKind::Array(element) => is_foreign(element),
-        _ => false,
-    }
-}
-
 /// The text that is given to the type's input function; a JSON array for an array is rewritten as an array literal.
 pub(crate) fn text(value: ValueRef<'_>, ty: &Type, out: &mut Vec<u8>) -> Result<bool, Misfit> {
     let start = out.len();
@@ -55,7 +46,7 @@ impl Foreign {
             .columns
             .iter()
             .enumerate()
-            .filter(|(_, column)| is_foreign(&column.target.ty))
+            .filter(|(_, column)| column.target.ty.kind.is_for_server())
             .map(|(place, column)| (place, column.target.ty.clone()))
             .collect();
         if columns.is_empty() {

@@ -125,7 +125,7 @@ fn is_large(value: ValueRef<'_>) -> bool {
 }
 
 fn canonical(value: ValueRef<'_>, column: &ColumnMapping, out: &mut Vec<u8>) -> Result<bool, Misfit> {
-    if foreign::is_foreign(&column.target.ty) {
+    if column.target.ty.kind.is_for_server() {
         return foreign::text(value, &column.target.ty, out);
     }
     decode::decode(value, &column.target.ty, &column.rules, out)

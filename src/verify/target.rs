@@ -2,7 +2,6 @@
 
 use super::VerifyError;
 use super::copy_stream::{CopyStream, cells};
-use super::foreign;
 use super::pace::Pace;
 use super::row::{LARGE, Row};
 use crate::connect::postgres::Address;
@@ -60,7 +59,7 @@ pub(crate) fn failed(what: &str, error: &tokio_postgres::Error) -> VerifyError {
 impl<'a> TargetRows<'a> {
     pub(crate) fn new(client: &'a Client, table: &'a TableMapping) -> Self {
         let kind = |column: &ColumnMapping| {
-            if foreign::is_foreign(&column.target.ty) {
+            if column.target.ty.kind.is_for_server() {
                 CanonicalKind::Bytes
             } else {
                 CanonicalKind::of(&column.target.ty)
@@ -146,5 +145,5 @@ impl<'a> TargetRows<'a> {
 /// What is selected for a column; a type without a binary form of ours is compared as the text that the server makes of it.
 fn expression(column: &ColumnMapping) -> String {
     let name = quote(&column.target.name);
-    if foreign::is_foreign(&column.target.ty) { format!("{name}::text") } else { name }
+    if column.target.ty.kind.is_for_server() { format!("{name}::text") } else { name }
 }

@@ -1,7 +1,7 @@
 //! Schemas that are seldom seen: partitions, generated and identity columns, cycles, odd names, types that only the server reads.
 
 use crate::fixture::{World, similar};
-use cutover::evidence::IntervalUnit;
+use cutover::evidence::{IntervalUnit, Policy};
 use cutover::progress::Wish;
 use cutover::transfer::{TransferError, saved};
 
@@ -182,4 +182,28 @@ async fn a_huge_cell_arrives_whole() {
     let world = World::of(source, "create table t (id integer primary key, b bytea, s text)");
     world.copy().await;
     assert_eq!(world.sql("select id, length(b), s from t order by 1"), "1|1|before\n2|67108864|huge\n3||after");
+}
+
+/// PostgreSQL leaves a plain declaration out of what it sends of a stored value, and reads what it is sent in binary by the encoding that
+/// the declaration names. The stored text shows both.
+#[tokio::test(flavor = "multi_thread")]
+async fn xml_is_stored_as_it_is_written_and_a_declaration_that_would_change_it_is_named() {
+    let source = r#"create table t (id integer primary key, x text);
+      insert into t values (1, '<?xml version="1.0"?><r>é</r>'), (2, '<r/>'), (3, 'no document'),
+        (4, '<?xml version="1.0" encoding="utf-8" standalone="yes"?>' || char(10) || '<r>é</r>'),
+        (5, '<?xml version=''1.0'' encoding=''ISO-8859-1''?><r>plain</r>'),
+        (6, '<?xml version="1.0" encoding="ISO-8859-1"?><r>é</r>'), (7, '<?xml version="1.0" encoding="UTF-16"?><r/>'),
+        (8, '<open>')"#;
+    let mut world = World::of(source, "create table t (id integer primary key, x xml)");
+    world.options.on_reject = Policy::SkipRow;
+    let evidence = world.copy().await;
+    let refused: Vec<_> =
+        evidence.rejects.iter().map(|reject| (reject.key["id"].as_u64().unwrap(), &reject.reason)).collect();
+    assert_eq!(refused.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [6, 7, 8], "{refused:?}");
+    assert!(refused[0].1.contains("ISO-8859-1"), "{refused:?}");
+    let written = rusqlite::Connection::open(&world.source).unwrap();
+    for id in 1..=5 {
+        let text: String = written.query_row("select x from t where id = ?1", [id], |row| row.get(0)).unwrap();
+        assert_eq!(world.sql(&format!("select x::text from t where id = {id}")), text);
+    }
 }

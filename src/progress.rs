@@ -55,6 +55,14 @@ pub struct PartProgress {
     pub finished: bool,
 }
 
+impl PartProgress {
+    /// Rows of which none is done. Told of every part before the first begins: else a share of the whole would be one of a part.
+    #[must_use]
+    pub fn to_come(part: impl Into<String>, rows: u64) -> Self {
+        Self { part: part.into(), unit: "rows".to_owned(), total: Some(rows), ..Self::default() }
+    }
+}
+
 impl ProgressSink {
     /// A sink and the end that the driver reads.
     #[must_use]

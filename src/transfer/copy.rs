@@ -164,6 +164,9 @@ impl Work<'_> {
 
     async fn load(&self, mut source: Source) -> Result<Vec<TableResult>, Fault> {
         let mut loader = Loader::new(self.client, self.job);
+        for (table, rows) in self.planned.mapping.tables.iter().zip(rows_of(&self.planned.report.tables)) {
+            self.job.progress.part(PartProgress::to_come(table.target.label(), rows));
+        }
         let mut results = Vec::with_capacity(self.planned.mapping.tables.len());
         for (number, table) in self.planned.mapping.tables.iter().enumerate() {
             let rows = self.planned.report.tables.get(number).map_or(0, |plan| plan.rows);

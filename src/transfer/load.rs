@@ -80,7 +80,7 @@ impl<'a> Loader<'a> {
         freeze: bool,
     ) -> Result<(Source, TableResult), Fault> {
         let began = Instant::now();
-        let meter = Meter::new(self.job.progress, &table.target.label(), rows);
+        let meter = Meter::new(self.job.progress, &table.target.label(), Some(rows));
         if rows == 0 {
             meter.finish(0, 0);
             return Ok((source, result(table, &Produced::default(), began)));

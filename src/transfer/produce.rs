@@ -225,11 +225,12 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn new(sink: &ProgressSink, part: &str, total: u64) -> Self {
+    /// `total` where it is known.
+    pub(super) fn new(sink: &ProgressSink, part: &str, total: Option<u64>) -> Self {
         let (sink, part) = (sink.clone(), part.to_owned());
         Self::by(Arc::new(move |done, bytes, finished| {
             let (part, unit) = (part.clone(), "rows".to_owned());
-            sink.part(PartProgress { part, unit, done, total: Some(total.max(done)), bytes, finished });
+            sink.part(PartProgress { part, unit, done, total: total.map(|total| total.max(done)), bytes, finished });
         }))
     }
 

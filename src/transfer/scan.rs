@@ -146,7 +146,7 @@ impl TablePass<'_> {
         let failed = |error: rusqlite::Error| reading(&label, &error);
         let encoder = TableEncoder::new(self.table, self.scan.epochs_known)?;
         let mut stats = TableStats { rows: 0, columns: vec![ColumnStats::default(); self.table.columns.len()] };
-        let mut meter = Meter::new(&self.scan.progress, &label, 0);
+        let mut meter = Meter::new(&self.scan.progress, &label, None);
         let mut statement = self.source.frozen.prepare(&encoder.selected.sql).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let (mut chunk, mut pending, mut bad) = (Vec::new(), Vec::new(), Vec::new());

@@ -7,6 +7,7 @@ use super::source::{Met, SourceRows};
 use super::{Allowed, Comparison, VerifyError, differences, narrow, target};
 use crate::digest::TableDigest;
 use crate::evidence::{Difference, Evidence, TableResult};
+use crate::progress::PartProgress;
 use crate::schema::TableMapping;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ pub(crate) async fn all(comparison: &Comparison<'_>) -> Result<Vec<Compared>, Ve
     let shared = Shared::of(comparison).await?;
     let mut work: Vec<(usize, u64)> = counts(comparison)?.into_iter().enumerate().collect();
     work.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+    for (place, rows) in &work {
+        comparison.progress.part(PartProgress::to_come(comparison.mapping.tables[*place].target.label(), *rows));
+    }
     let jobs = work.into_iter().map(|(place, rows)| {
         let mapping = Arc::new(comparison.mapping.tables[place].clone());
         let shared = &shared;

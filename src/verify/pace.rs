@@ -22,12 +22,7 @@ pub(crate) struct Pace<'a> {
 impl<'a> Pace<'a> {
     /// A pass that tells the screen how far it is.
     pub(crate) fn telling(control: &'a Control, progress: &'a ProgressSink, part: &str, total: u64) -> Self {
-        let part = PartProgress {
-            part: part.to_owned(),
-            unit: "rows".to_owned(),
-            total: Some(total),
-            ..PartProgress::default()
-        };
+        let part = PartProgress::to_come(part, total);
         progress.part(part.clone());
         Self { control, told: Some((progress, part)), rows: 0, last: Instant::now(), abandoned: None }
     }

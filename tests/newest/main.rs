@@ -33,6 +33,8 @@ mod mismatch_set;
 mod real_data;
 #[path = "../transfer/target_as_before.rs"]
 mod target_as_before;
+#[path = "../transfer/told.rs"]
+mod told;
 #[path = "../transfer/unusual.rs"]
 mod unusual;
 

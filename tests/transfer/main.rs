@@ -12,5 +12,6 @@ mod mismatch;
 mod mismatch_set;
 mod real_data;
 mod target_as_before;
+mod told;
 mod unique;
 mod unusual;

@@ -53,7 +53,9 @@ impl<'a> Desk<'a> {
         let connections = planned.report.load.connections.max(1);
         let scratch = scratch.map(Mutex::new);
         let findings = Mutex::default();
-        Ok(Self { job, planned, begun, pace, scratch, rejected, connections, tallies, findings })
+        let desk = Self { job, planned, begun, pace, scratch, rejected, connections, tallies, findings };
+        (0..planned.mapping.tables.len()).for_each(|table| desk.meter(table).1.tell((0, 0), false));
+        Ok(desk)
     }
 
     /// The hash of the plan.

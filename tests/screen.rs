@@ -167,6 +167,10 @@ fn waiting_costs_no_time_of_the_processor() {
     std::thread::sleep(std::time::Duration::from_secs(2));
     let spent = terminal.processor_ticks() - before;
     println!("idle for 2 s: {spent} ticks of 10 ms");
+    terminal.settle(std::time::Duration::from_millis(100));
+    let sent = terminal.received();
+    terminal.settle(std::time::Duration::from_secs(1));
+    assert_eq!(terminal.received(), sent, "an idle screen sends something");
     assert!(spent <= 5, "{spent} ticks in two idle seconds");
 }
 
@@ -189,4 +193,67 @@ fn a_key_is_seen_while_rows_are_moving() {
         .collect();
     took.sort_unstable();
     println!("key to frame under load: median {} ms, worst {} ms", took[10], took[19]);
+    // The limit is the bench's, on an optimised build; here it is only not to wait for the rows.
+    assert!(took[10] < 500, "{took:?}");
+}
+
+#[test]
+fn only_what_changed_goes_over_the_line() {
+    let mut terminal = pty::start(120, 40, &[]);
+    terminal.wait_for("ready");
+    terminal.settle(std::time::Duration::from_millis(300));
+    let frame = terminal.received();
+    terminal.keys("j");
+    terminal.wait_for("╭ copy");
+    terminal.settle(std::time::Duration::from_millis(100));
+    let moved = terminal.received() - frame;
+    println!("a frame: {frame} bytes; one line down: {moved} bytes");
+    assert!(moved * 4 < frame, "{moved} of {frame} bytes for one line down");
+    assert_eq!(terminal.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None, "nobody asked for the mouse");
+}
+
+/// The numbers of all sequences that set how text looks.
+fn looks(everything: &str) -> Vec<u16> {
+    let sequences = everything.split("\u{1b}[").skip(1).filter_map(|rest| {
+        let end = rest.find(|letter: char| !(letter.is_ascii_digit() || letter == ';' || letter == ':'))?;
+        rest[end..].starts_with('m').then_some(&rest[..end])
+    });
+    sequences.flat_map(|numbers| numbers.split([';', ':'])).filter_map(|number| number.parse().ok()).collect()
+}
+
+fn is_colour(look: &u16) -> bool {
+    matches!(look, 30..=38 | 40..=48 | 90..=97 | 100..=107)
+}
+
+/// A run up to a question over a refusal, which has something of every colour.
+fn all_that_is_coloured(env: &[(&str, &str)]) -> terminal::Terminal {
+    let mut terminal = pty::start(100, 30, env);
+    terminal.wait_for("ready");
+    terminal.keys("\r\t\r");
+    terminal.wait_for("waits for you");
+    terminal.keys("r");
+    terminal.wait_for("no step has failed");
+    terminal.keys("\r");
+    terminal.wait_for("type oncall to go on");
+    terminal
+}
+
+#[test]
+fn without_colour_all_is_told_by_words_weight_and_inversion() {
+    let coloured = all_that_is_coloured(&[("NO_COLOR", "")]);
+    assert!(looks(&coloured.everything()).iter().any(is_colour), "the test sees no colours at all");
+    let plain = all_that_is_coloured(&[("NO_COLOR", "1"), ("CUTOVER_THEME", "dark")]);
+    let looks = looks(&plain.everything());
+    assert!(!looks.iter().any(is_colour), "{looks:?}");
+    assert!(looks.contains(&1) && looks.contains(&7), "neither weight nor inversion: {looks:?}");
+    assert!(plain.shown().contains("▲ waits for you") && plain.shown().contains("✓ scan"), "{}", plain.shown());
+}
+
+#[test]
+fn in_ascii_nothing_else_reaches_the_terminal() {
+    let terminal = all_that_is_coloured(&[("CUTOVER_ASCII", "1")]);
+    assert!(terminal.everything().is_ascii(), "{}", terminal.shown());
+    let mut bare = pty::start(100, 30, &[("LC_ALL", "C")]);
+    bare.wait_for("ready");
+    assert!(bare.everything().is_ascii(), "{}", bare.shown());
 }

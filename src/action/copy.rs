@@ -239,7 +239,7 @@ fn changed(arrived: &Evidence, context: &Context) -> ActionError {
         .take(10)
         .collect();
     let message = format!(
-        "{} of {} differ from what the copy left ({}): somebody wrote them since, and they would be lost; go back with --lose-writes or --export-writes FILE",
+        "{} of {} differ from what the copy left ({}): somebody wrote them since, and going back would lose that; export it first (--export-writes FILE) or give it up (--lose-writes)",
         figures::counted(arrived.differences_total, "row"),
         context.target.label(),
         tables.join(", ")

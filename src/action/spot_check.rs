@@ -16,7 +16,7 @@ impl Action for SpotCheck {
             if self.0.tables.is_empty() { "the riskiest rows first".to_owned() } else { self.0.tables.join(", ") };
         Description {
             does: format!("Shows rows of both sides next to each other: {tables}."),
-            effects: vec!["needs a verification with equal digests".to_owned()],
+            effects: vec!["the rows of both sides, once a verification has found their digests equal".to_owned()],
             way_back: "Changes nothing.".to_owned(),
             reversible: true,
             changes: false,

@@ -70,11 +70,12 @@ fn wrong(evidence: &Evidence) -> Option<String> {
     if evidence.differences_total > 0 {
         let first = evidence.differences.first();
         let example = first.map(|difference| {
-            let key = serde_json::Value::Object(difference.key.clone());
-            format!(", the first in {} at {key}", difference.table)
+            let key: Vec<String> = difference.key.iter().map(|(column, value)| format!("{column}={value}")).collect();
+            format!(", the first in {} at {}", difference.table, key.join(" "))
         });
         let count = figures::counted(evidence.differences_total, "row");
-        lines.push(format!("{count} differ between source and target{}", example.unwrap_or_default()));
+        let differ = if evidence.differences_total == 1 { "differs" } else { "differ" };
+        lines.push(format!("{count} {differ} between source and target{}", example.unwrap_or_default()));
     }
     lines.extend(
         failed.iter().take(10).map(|finding| format!("{}: {}; {}", finding.check, finding.detail, finding.remedy)),

@@ -145,6 +145,6 @@ fn power(rank: i64) -> String {
             let least = 10_i64.pow(u32::try_from(power).unwrap_or(0));
             format!("{sign}{least} to {sign}{}", least * 10 - 1)
         }
-        power => format!("{sign}10^{power}"),
+        power => format!("{sign}10^{power} to {sign}10^{}", power + 1),
     }
 }

@@ -1,5 +1,7 @@
 //! Figures as the operator reads them: durations, counts, rates, bytes. Pure, so that every form is tested apart from drawing.
 
+pub(super) use crate::figures::count as exact;
+
 /// Seconds as a figure: `40 ms`, `9.8 s`, `1 m 05 s`, `2 h 03 m`, `3 d 04 h`; `-` where there is no sensible number.
 pub(super) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
@@ -37,19 +39,6 @@ pub(super) fn clock(seconds: f64) -> String {
         0..=3_599 => format!("{:02}:{:02}", whole / 60, whole % 60),
         _ => format!("{}:{:02}:{:02}", whole / 3_600, whole % 3_600 / 60, whole % 60),
     }
-}
-
-/// A count in full: `1,000,000,000`.
-pub(super) fn exact(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// A count in at most six columns: `987`, `9,812`, `312 k`, `2.1 M`. Cut, never rounded up: it never claims more than there is.
@@ -121,7 +110,7 @@ pub(super) fn interval(text: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, clock, count, duration, exact, guess, percent, plural, rate};
+    use super::{bytes, clock, count, duration, guess, percent, plural, rate};
 
     #[test]
     fn durations_change_their_unit_where_the_figure_would_get_long() {
@@ -148,7 +137,6 @@ mod tests {
             [0, 987, 9_812, 10_000, 312_999, 2_199_999, 1_000_000_000, u64::MAX].map(count),
             ["0", "987", "9,812", "10 k", "312 k", "2.1 M", "1.0 G", "18 E"]
         );
-        assert_eq!(exact(1_000_000_000), "1,000,000,000");
         assert_eq!([0, 999, 1_000, 41_900_000].map(bytes), ["0 B", "999 B", "1.0 kB", "41 MB"]);
         assert_eq!((plural(1, "row", "rows"), plural(0, "row", "rows")), ("1 row".into(), "0 rows".into()));
     }

@@ -56,6 +56,16 @@ fn a_run_begins_by_enter_and_a_choice() {
 }
 
 #[test]
+fn what_cannot_be_seen_cannot_be_confirmed() {
+    let mut app = app(fixture::fresh());
+    drawn(&mut app, (30, 8));
+    assert_eq!(sent(&mut app, "enter tab enter"), []);
+    assert_eq!(app.dialog(), None);
+    drawn(&mut app, (40, 12));
+    assert_eq!(sent(&mut app, "enter tab enter"), [Intent::Command(Command::Start)]);
+}
+
+#[test]
 fn a_typed_gate_opens_by_its_name_only() {
     let mut gate = app(fixture::at_gate());
     assert_eq!(sent(&mut gate, "enter tab tab enter"), []);
@@ -84,6 +94,18 @@ fn a_disabled_key_says_why() {
 }
 
 #[test]
+fn the_palette_says_why_not_and_does_nothing() {
+    let mut running = app(fixture::copying());
+    press(&mut running, ": r u n space t h e space f a i l e d");
+    assert!(drawn(&mut running, (120, 40)).contains("Run the failed step again · no step has failed"));
+    press(&mut running, "enter");
+    assert_eq!(running.note(), Some("Run the failed step again: no step has failed"));
+    let mut failed = app(fixture::failed());
+    press(&mut failed, ": r u n space t h e space f a i l e d enter");
+    assert_eq!(failed.dialog(), Some(false), "it asks, with Cancel chosen");
+}
+
+#[test]
 fn space_pauses_and_goes_on() {
     assert_eq!(sent(&mut app(fixture::copying()), "space"), [Intent::Command(Command::Pause)]);
 }
@@ -107,4 +129,8 @@ fn a_filter_is_remembered_and_escape_gives_back_the_former_one() {
     assert!(drawn(&mut app, (80, 24)).contains("/ scan"));
     press(&mut app, "/ x x esc");
     assert!(drawn(&mut app, (80, 24)).contains("/ scan"));
+    press(&mut app, "up esc");
+    assert!(drawn(&mut app, (80, 24)).contains("/ scan"), "what is open is closed first");
+    press(&mut app, "esc");
+    assert!(!drawn(&mut app, (80, 24)).contains("/ scan"));
 }

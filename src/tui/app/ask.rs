@@ -64,7 +64,7 @@ impl App {
         let dialog = describe(Dialog::new(format!("{}: go on?", step.id), tone), step)
             .loud("no return", if no_return { "from here on, going back loses what the service writes" } else { "" })
             .fact("service", if step.downtime_begins { "is down from here on" } else { "" })
-            .fact("look", if step.action == "spot-check" { "key 3 shows both sides row by row" } else { "" });
+            .fact("look", if step.action == "spot-check" { "the Data view shows both sides row by row" } else { "" });
         let (field, needs) = match typed {
             Some(name) => (format!("type {name} to go on"), Needs::Name(name.to_owned())),
             None => ("remark for the report".to_owned(), Needs::Nothing),
@@ -87,9 +87,11 @@ impl App {
             .choice("Skip…", Needs::Nothing, Then::Ask(Box::new(self.ask_skip(step))));
         if step.would_lose_writes() {
             let to = self.snapshot.rollback_goal();
+            let rows = Some(step.evidence.differences_total).filter(|rows| *rows > 0);
             return dialog
-                .choice("Export…", Needs::Nothing, Then::Ask(Box::new(self.ask_export(None, to.as_ref()))))
-                .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(self.ask_lose(None, to.as_ref()))));
+                .fact("choose", "Export… writes them to a file first, Lose… gives them up; then the way back goes on")
+                .choice("Export…", Needs::Nothing, Then::Ask(Box::new(self.ask_export(rows, to.as_ref()))))
+                .choice("Lose…", Needs::Nothing, Then::Ask(Box::new(self.ask_lose(rows, to.as_ref()))));
         }
         if let Some(index) = self.snapshot.steps.iter().position(|view| view.id == step.id) {
             dialog = dialog.choice("Roll back…", Needs::Nothing, Then::Ask(Box::new(self.ask_rollback(index))));
@@ -174,7 +176,10 @@ impl App {
     fn ask_export(&self, rows: Option<u64>, to: Option<&StepId>) -> Dialog {
         let writes = LateWrites::Export(std::path::PathBuf::new());
         Dialog::new("Export the late writes, then roll back?", Tone::Warn)
-            .fact("rows", rows.map_or(String::new(), format::exact))
+            .fact(
+                "rows",
+                rows.map_or(String::new(), |rows| format!("{}, as they stand in the target", format::exact(rows))),
+            )
             .fact("then", words_for_target(to))
             .field("file to write them to")
             .prefilled(format!("{}/late-writes.jsonl", self.snapshot.run_dir))
@@ -300,7 +305,7 @@ impl App {
 const POLICIES: [Policy; 4] = [Policy::Stop, Policy::Null, Policy::Replace, Policy::SkipRow];
 
 fn words_for_target(to: Option<&StepId>) -> String {
-    to.map_or("all steps are taken back".to_owned(), |step| format!("steps are taken back down to {step}"))
+    to.map_or("every step is taken back".to_owned(), |step| format!("{step} and all after it are taken back"))
 }
 
 fn policy_words(policy: Policy) -> &'static str {
@@ -327,8 +332,8 @@ pub(in crate::tui) fn failure_words(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Failed => "tried, and failed",
         FailureKind::Refused => "refused: nothing was touched",
-        FailureKind::Undecided => "something has to be decided first (see Plan)",
-        FailureKind::Differences => "both sides differ (see Data)",
+        FailureKind::Undecided => "something has to be decided first, in the Plan view",
+        FailureKind::Differences => "both sides differ; the Data view shows where",
         FailureKind::Waiting => "a person has to act",
         FailureKind::Interrupted => "stopped because it was asked to",
     }

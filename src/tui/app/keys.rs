@@ -18,6 +18,10 @@ impl App {
         if event.code == KeyCode::Char('z') && event.modifiers.contains(KeyModifiers::CONTROL) {
             return vec![Intent::Suspend];
         }
+        // What nobody can see, nobody has confirmed.
+        if self.limits.too_small {
+            return Vec::new();
+        }
         match self.overlay.take() {
             None => match self.keymap.find(self.view, &event) {
                 Some(act) => self.perform(act),
@@ -89,21 +93,28 @@ impl App {
     }
 
     fn filter_key(&mut self, event: KeyEvent, mut input: tui_input::Input, before: String) -> Vec<Intent> {
-        let index = self.view.index();
         match event.code {
             KeyCode::Enter => {}
-            KeyCode::Esc => self.filters[index] = before,
+            KeyCode::Esc => self.filter_by(before),
             _ => {
                 input.handle_event(&Event::Key(event));
-                input.value().clone_into(&mut self.filters[index]);
+                self.filter_by(input.value().to_owned());
                 self.overlay = Some(Overlay::Filter { input, before });
             }
         }
+        Vec::new()
+    }
+
+    /// Filters the open view by these words.
+    pub(super) fn filter_by(&mut self, words: String) {
+        if self.filter() == words {
+            return;
+        }
+        self.filters[self.view.index()] = words;
         self.log.back = 0;
         self.data.clamp(&self.snapshot, &self.filters[View::Data.index()]);
         self.list_plan();
         self.plan.entry = self.plan.entry.min(self.plan_entries().len().saturating_sub(1));
-        Vec::new()
     }
 
     fn palette_key(&mut self, event: KeyEvent, mut state: PaletteState) -> Vec<Intent> {
@@ -152,7 +163,7 @@ impl App {
         self.list_plan();
         let is_it = |entry: &PlanEntry<'_>| matches!(entry, PlanEntry::Table(table, _) if table.table == name);
         self.plan.entry = self.plan_entries().iter().position(is_it).unwrap_or(0);
-        self.plan.column = 0;
+        self.plan.column = None;
         self.plan.inside = false;
     }
 }

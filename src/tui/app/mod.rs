@@ -176,6 +176,8 @@ pub(super) struct Limits {
     pub page: usize,
     /// The columns of a text that fills the screen.
     pub columns: usize,
+    /// Whether the terminal is too small to show what a key would do.
+    pub too_small: bool,
 }
 
 /// The screen without a terminal.

@@ -10,6 +10,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 impl App {
     /// What the mouse does.
     pub fn on_mouse(&mut self, event: MouseEvent) -> Vec<Intent> {
+        if self.limits.too_small {
+            return Vec::new();
+        }
         match event.kind {
             MouseEventKind::ScrollUp => self.wheel(-1),
             MouseEventKind::ScrollDown => self.wheel(1),
@@ -48,9 +51,11 @@ impl App {
             }
             Hit::PlanEntry(index) if self.plan.entry == index && !self.plan.inside => return self.perform(Act::Open),
             Hit::PlanEntry(index) => {
-                (self.plan.entry, self.plan.column, self.plan.scroll, self.plan.inside) = (index, 0, 0, false);
+                (self.plan.entry, self.plan.column, self.plan.scroll, self.plan.inside) = (index, None, 0, false);
             }
-            Hit::PlanColumn(index) => (self.plan.column, self.plan.scroll, self.plan.inside) = (index, 0, true),
+            Hit::PlanColumn(index) => {
+                (self.plan.column, self.plan.scroll, self.plan.inside) = (Some(index), 0, true);
+            }
             Hit::Table(index) => return self.click_data(DataFocus::Tables, index),
             Hit::Row(index) => return self.click_data(DataFocus::Rows, index),
             Hit::Cell(index) => return self.click_data(DataFocus::Cells, index),

@@ -174,7 +174,9 @@ impl App {
                 if shown == self.data_table() || self.why_no_query().is_some() {
                     return Vec::new();
                 }
-                return self.ask_rows(RowPick::Riskiest).map(Intent::Query).into_iter().collect();
+                let differs = self.data_tables().get(self.data.table).is_some_and(|table| table.equal == Some(false));
+                let pick = if differs { RowPick::Differing } else { RowPick::Riskiest };
+                return self.ask_rows(pick).map(Intent::Query).into_iter().collect();
             }
             DataFocus::Rows => self.data.focus = DataFocus::Cells,
             DataFocus::Cells => self.open_cell(),
@@ -197,6 +199,9 @@ impl App {
     }
 
     fn go_out(&mut self, act: Act) {
+        if act == Act::Back && self.nothing_is_open() {
+            self.filter_by(String::new());
+        }
         match self.view {
             View::Run if act == Act::Back => {
                 self.run.chosen = None;
@@ -214,6 +219,17 @@ impl App {
             }
             View::Log if act == Act::Back => self.log.back = 0,
             _ => {}
+        }
+    }
+
+    /// Whether nothing is left to close in the open view but its filter.
+    fn nothing_is_open(&self) -> bool {
+        match self.view {
+            View::Run => !self.run.summary && self.run.chosen.is_none(),
+            View::Plan => !self.plan.inside,
+            View::Data => !self.data.distribution && self.data.focus == DataFocus::Tables,
+            View::Cluster => !self.cluster.inside,
+            View::Log => self.log.back == 0,
         }
     }
 
@@ -315,11 +331,11 @@ impl App {
         self.plan.scroll = 0;
         if self.plan.inside {
             let last = self.plan_table().map_or(0, |table| table.columns.len().saturating_sub(1));
-            self.plan.column = self.plan.column.saturating_add_signed(by).min(last);
+            self.plan.column = Some(self.chosen_column().saturating_add_signed(by).min(last));
         } else {
             let last = self.plan_entries().len().saturating_sub(1);
             self.plan.entry = self.plan.entry.saturating_add_signed(by).min(last);
-            self.plan.column = 0;
+            self.plan.column = None;
         }
     }
 

@@ -9,15 +9,17 @@ use std::sync::Arc;
 pub(in crate::tui) struct PlanState {
     /// The chosen line among the entries.
     pub entry: usize,
-    /// The chosen column of the chosen table.
-    pub column: usize,
+    /// The chosen column of the chosen table; the loudest one when none.
+    pub column: Option<usize>,
     /// Whether the columns have the focus.
     pub inside: bool,
     /// How far the text at the right is scrolled.
     pub scroll: usize,
     /// The tables that the filter leaves, the loudest first, by their place in the plan.
     listed: Vec<(usize, Loudness)>,
-    /// What `listed` was made of.
+    /// The columns that there is something to say about, the loudest first, by their places; whatever the filter.
+    loud: Vec<(usize, usize, Loudness)>,
+    /// What `listed` and `loud` were made of.
     made_of: Option<(Arc<PlanReport>, String)>,
 }
 
@@ -103,7 +105,7 @@ impl App {
     pub(super) fn list_plan(&mut self) {
         let words = &self.filters[super::View::Plan.index()];
         let Some(report) = self.snapshot.plan.clone() else {
-            (self.plan.listed, self.plan.made_of) = (Vec::new(), None);
+            (self.plan.listed, self.plan.loud, self.plan.made_of) = (Vec::new(), Vec::new(), None);
             return;
         };
         if self.plan.made_of.as_ref().is_some_and(|(plan, filter)| Arc::ptr_eq(plan, &report) && filter == words) {
@@ -114,7 +116,17 @@ impl App {
         let mut listed: Vec<_> = wanted.map(|(index, table)| (index, table_loudness(&report, table))).collect();
         listed.sort_by_key(|(_, loudness)| std::cmp::Reverse((*loudness).max(Loudness::Note)));
         self.plan.listed = listed;
+        self.plan.loud = loud(&report);
         self.plan.made_of = Some((report, self.filters[super::View::Plan.index()].clone()));
+    }
+
+    /// The columns that there is something to say about, the loudest first.
+    pub(in crate::tui) fn loud_columns(&self) -> impl Iterator<Item = (&TablePlan, &ColumnPlan, Loudness)> {
+        let tables = self.snapshot.plan.as_ref().map_or(&[][..], |plan| &plan.tables);
+        self.plan.loud.iter().filter_map(|(table, column, loudness)| {
+            let table = tables.get(*table)?;
+            Some((table, table.columns.get(*column)?, *loudness))
+        })
     }
 
     /// The chosen table.
@@ -127,9 +139,28 @@ impl App {
     /// The chosen column of the chosen table.
     pub(in crate::tui) fn plan_column(&self) -> Option<(&TablePlan, &ColumnPlan)> {
         let table = self.plan_table()?;
-        let column = table.columns.get(self.plan.column.min(table.columns.len().checked_sub(1)?))?;
-        Some((table, column))
+        Some((table, table.columns.get(self.chosen_column())?))
     }
+
+    /// Where the chosen column stands in its table: as the operator chose, else the first of those there is most to say about.
+    pub(in crate::tui) fn chosen_column(&self) -> usize {
+        let (Some(report), Some(table)) = (&self.snapshot.plan, self.plan_table()) else { return 0 };
+        let loudest = || {
+            let loud = |index: &usize| column_loudness(report, table, &table.columns[*index]).max(Loudness::Note);
+            (0..table.columns.len()).rev().max_by_key(loud).unwrap_or(0)
+        };
+        self.plan.column.unwrap_or_else(loudest).min(table.columns.len().saturating_sub(1))
+    }
+}
+
+fn loud(report: &PlanReport) -> Vec<(usize, usize, Loudness)> {
+    let columns = report.tables.iter().enumerate().flat_map(|(place, table)| {
+        let loudness = move |(index, column)| (place, index, column_loudness(report, table, column));
+        table.columns.iter().enumerate().map(loudness)
+    });
+    let mut loud: Vec<_> = columns.filter(|(_, _, loudness)| *loudness > Loudness::Note).collect();
+    loud.sort_by_key(|(_, _, loudness)| std::cmp::Reverse(*loudness));
+    loud
 }
 
 fn mentions(table: &TablePlan, words: &str) -> bool {

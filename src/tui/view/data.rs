@@ -35,7 +35,7 @@ pub(super) fn split(area: Rect, wanted: u16, most: u16) -> (Rect, Rect) {
 fn tables(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let focused = app.data.focus == DataFocus::Tables;
     let shown = app.data_tables();
-    let title = format!("{} · source ▸ target", format::plural(shown.len() as u64, "table", "tables"));
+    let title = title(app, &shown);
     let inner = panel(buffer, area, &title, focused, &app.theme);
     if shown.is_empty() {
         nothing(app, buffer, inner);
@@ -47,6 +47,23 @@ fn tables(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limits) {
     let line = |index: usize| table_line(shown[index], schema, columns, figures, &app.theme);
     let seen = List { count: shown.len(), chosen: app.data.table, focused, line }.draw(buffer, inner, &app.theme);
     limits.hits.add_lines(inner, seen, Hit::Table);
+}
+
+/// How many tables are listed. A filter says how many it hides, and whether some of those differ.
+fn title(app: &App, shown: &[&TableCounts]) -> String {
+    let all = &app.snapshot.data.tables;
+    let tables = format::plural(all.len() as u64, "table", "tables");
+    if shown.len() == all.len() {
+        return format!("{tables} · source ▸ target");
+    }
+    let differ = |tables: &mut dyn Iterator<Item = &TableCounts>| tables.filter(|table| differs(table)).count();
+    let hidden = differ(&mut all.iter()) - differ(&mut shown.iter().copied());
+    let rest = if hidden > 0 { format!("▲ {hidden} hidden differ") } else { "source ▸ target".to_owned() };
+    format!("{} of {tables} · {rest}", shown.len())
+}
+
+fn differs(table: &TableCounts) -> bool {
+    table.equal == Some(false)
 }
 
 fn nothing(app: &App, buffer: &mut Buffer, area: Rect) {
@@ -92,7 +109,12 @@ fn rows_and_cells(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limit
     let Some(view) = view.filter(|view| !view.rows.is_empty()) else {
         let inner =
             panel(buffer, area, chosen.as_deref().unwrap_or("rows"), app.data.focus != DataFocus::Tables, &app.theme);
-        no_rows(app, buffer, inner);
+        match app.data_tables().get(app.data.table) {
+            Some(table) if app.data.focus == DataFocus::Tables && app.data.asked.is_none() => {
+                super::table::draw(app, table, buffer, inner);
+            }
+            _ => no_rows(app, buffer, inner),
+        }
         return;
     };
     let third = (area.height / 3).max(4);
@@ -107,12 +129,19 @@ fn no_rows(app: &App, buffer: &mut Buffer, area: Rect) {
     let (what, then) = match (&app.data.asked, &app.snapshot.data.error) {
         (Some(_), _) => ("Reading rows of both sides…".to_owned(), ""),
         (None, Some(error)) => (error.clone(), "e asks again for the riskiest rows"),
-        (None, None) if app.data.focus == DataFocus::Tables => {
-            ("Rows side by side.".to_owned(), "enter shows the riskiest rows of the chosen table")
+        (None, None) => {
+            (none_of(&app.data.pick).to_owned(), "e riskiest · n a sample · x those that differ · f by key")
         }
-        (None, None) => ("No such rows.".to_owned(), "e riskiest · n a sample · x those that differ · f by key"),
     };
     empty(buffer, area, &what, then, &app.theme);
+}
+
+fn none_of(pick: &RowPick) -> &'static str {
+    match pick {
+        RowPick::Riskiest | RowPick::Sample(_) => "The table has no rows.",
+        RowPick::Key(_) => "No row has this key.",
+        RowPick::Differing => "No row of this table differs.",
+    }
 }
 
 fn pick_words(pick: &RowPick) -> String {
@@ -163,7 +192,7 @@ fn cells(app: &App, view: &RowsView, buffer: &mut Buffer, area: Rect, limits: &m
     let inner = panel(buffer, area, &title, focused, &app.theme);
     let columns = usize::from(inner.width);
     let widths = Widths::of(view, columns);
-    super::put(buffer, inner.x, inner.y, inner.width, widths.head(&app.theme));
+    super::put(buffer, inner.x, inner.y, inner.width, widths.head(row, &app.theme));
     let line = |index: usize| cell_line(view, row, index, &widths, &app.theme);
     let below = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let list = List { count: view.columns.len(), chosen: app.data.cell, focused, line };
@@ -183,12 +212,15 @@ impl Widths {
         Self { name, side: columns.saturating_sub(name + 6) / 2 }
     }
 
-    fn head(&self, theme: &Theme) -> Line<'static> {
+    fn head(&self, row: &RowPair, theme: &Theme) -> Line<'static> {
+        let side = |name: &str, there: bool| {
+            text::pad(&if there { name.to_owned() } else { format!("{name}: no such row") }, self.side)
+        };
         let words = format!(
             "  {} {}   {}",
             text::pad("column", self.name),
-            text::pad("source", self.side),
-            text::pad("target", self.side)
+            side("source", row.source.is_some()),
+            side("target", row.target.is_some())
         );
         Line::styled(words, theme.dim)
     }

@@ -1,9 +1,9 @@
 //! The chosen step: what it will do, what it does now, what it did.
 
-use super::{Theme, bar, heading, labelled, repair, signed, words};
+use super::{Theme, bar, evidence, labelled, words};
 use crate::engine::snapshot::{PartProgress, Question, Status, StepView};
-use crate::evidence::{DifferenceKind, Evidence, Finding, Verdict};
-use crate::tui::app::{App, Figures, Rates, Totals, failure_words, is_busy};
+use crate::tui::act::Act;
+use crate::tui::app::{App, Figures, Rates, Totals, View, failure_words, is_busy};
 use crate::tui::{format, text};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -30,28 +30,37 @@ pub(super) fn lines(app: &App, step: &StepView, columns: usize) -> Vec<Line<'sta
     if let Some(reason) = &step.skip_reason {
         lines.extend(labelled("skipped", reason, columns, (theme.warn, Style::new())));
     }
-    if !step.summary.is_empty() {
+    if !step.summary.is_empty() && !is_to_come(step.status) {
         lines.extend(labelled("did", &step.summary, columns, (theme.good, theme.strong)));
     }
     if !step.waiting.is_empty() {
         lines.extend(labelled("waits for", &step.waiting, columns, (theme.warn, theme.warn)));
     }
-    if is_busy(step.status) || step.status == Status::Paused {
+    if is_under_way(step.status) {
         lines.extend(progress(app, step, columns));
     }
     let over = step.error.is_some() || step.status == Status::Done;
     let taken_back = matches!(step.status, Status::Undoing | Status::Undone);
     if over {
-        lines.extend(evidence(&step.evidence, columns, theme));
+        lines.extend(evidence::lines(&step.evidence, columns, theme));
     }
     lines.extend(description(step, columns, theme));
     if !over && !taken_back {
-        lines.extend(evidence(&step.evidence, columns, theme));
+        lines.extend(evidence::lines(&step.evidence, columns, theme));
     }
-    if !is_busy(step.status) && !step.parts.is_empty() && step.evidence.tables.is_empty() {
+    if !is_under_way(step.status) && !taken_back && step.evidence.tables.is_empty() {
         lines.extend(progress(app, step, columns));
     }
     lines
+}
+
+/// Whether what is known of a step is of an earlier attempt, which does not stand any more.
+fn is_to_come(status: Status) -> bool {
+    matches!(status, Status::Pending | Status::AtGate) || is_under_way(status)
+}
+
+fn is_under_way(status: Status) -> bool {
+    is_busy(status) || status == Status::Paused
 }
 
 /// The same as plain text, for the pager and the clipboard.
@@ -64,7 +73,8 @@ fn status_line(app: &App, step: &StepView, columns: usize) -> Line<'static> {
     let (sign, status) = words::status(step.status);
     let style = words::status_style(step.status, theme);
     let mut left = vec![Span::styled(format!("{sign} {status}"), style)];
-    if let Some(seconds) = Figures::new(&app.snapshot, app.now).step_seconds(step) {
+    let seconds = Figures::new(&app.snapshot, app.now).step_seconds(step);
+    if let Some(seconds) = seconds.filter(|_| !matches!(step.status, Status::Pending | Status::AtGate)) {
         left.push(Span::styled(format!(" · {}", format::duration(seconds)), Style::new()));
     }
     if step.status == Status::Pending
@@ -86,12 +96,22 @@ fn decision(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
             Some(_) => "▲ enter: decide whether to go on (a name has to be typed)",
             None => "▲ enter: decide whether to go on",
         },
+        Some(Question::Failure { step: at }) if at.0 == step.id && step.would_lose_writes() => {
+            "▲ enter: retry, skip, export what was written or lose it"
+        }
         Some(Question::Failure { step: at }) if at.0 == step.id => "▲ enter: retry, skip or roll back",
         Some(Question::LateWrites { .. }) => "▲ enter: going back would lose writes; decide what becomes of them",
         _ => return Vec::new(),
     };
-    let words = if app.why_no_command().is_some() { "▲ waits for its operator" } else { words };
-    text::wrap(words, columns).into_iter().map(|line| Line::styled(text::pad(&line, columns), app.theme.warn)).collect()
+    let watched = app.why_no_command().is_some();
+    let words = if watched { "▲ waits for its operator" } else { words };
+    let styled = |line: String| Line::styled(text::pad(&line, columns), app.theme.warn);
+    let mut lines: Vec<Line<'static>> = text::wrap(words, columns).into_iter().map(styled).collect();
+    if step.action == "spot-check" && !watched {
+        let look = format!("▲ {}: look at both sides row by row first", app.keymap.shown(Act::View(View::Data)));
+        lines.extend(text::wrap(&look, columns).into_iter().map(styled));
+    }
+    lines
 }
 
 fn description(step: &StepView, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
@@ -123,8 +143,11 @@ fn description(step: &StepView, columns: usize, theme: &Theme) -> Vec<Line<'stat
 fn progress(app: &App, step: &StepView, columns: usize) -> Vec<Line<'static>> {
     let theme = &app.theme;
     let Some(totals) = Totals::of(step) else { return Vec::new() };
-    let mut lines =
-        vec![Line::default(), whole(&totals, columns, theme), speed(app, step, &totals, columns), Line::default()];
+    let mut lines = vec![Line::default(), whole(&totals, columns, theme)];
+    if is_under_way(step.status) {
+        lines.push(speed(app, step, &totals, columns));
+    }
+    lines.push(Line::default());
     let layout = Layout::of(step, columns);
     let (finished, at_work): (Vec<&PartProgress>, Vec<&PartProgress>) =
         step.parts.iter().partition(|part| part.finished);
@@ -267,115 +290,4 @@ fn part_speed(part: &PartProgress, rate: Option<f64>) -> String {
         _ => String::new(),
     };
     format!(" {} {} {}", text::pad_start(&bytes, 7), text::pad_start(&speed, 9), text::pad_start(&left, 7))
-}
-
-/// What a step proved: checks, rejects, differences, tables.
-fn evidence(found: &Evidence, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    if found.differences_total > 0 {
-        lines.push(Line::default());
-        lines.push(heading(&format::plural(found.differences_total, "row differs", "rows differ"), columns, theme));
-        lines.extend(
-            found.differences.iter().take(40).flat_map(|difference| difference_lines(difference, columns, theme)),
-        );
-    }
-    lines.extend(repair::lines(&found.repairs, columns, theme));
-    if found.rejects_total > 0 {
-        lines.push(Line::default());
-        lines.push(heading(&format::plural(found.rejects_total, "reject", "rejects"), columns, theme));
-        lines.extend(found.rejects.iter().take(40).flat_map(|reject| reject_lines(reject, columns, theme)));
-    }
-    if !found.findings.is_empty() {
-        lines.push(Line::default());
-        lines.push(heading(&checks(&found.findings), columns, theme));
-        let mut sorted: Vec<&Finding> = found.findings.iter().collect();
-        sorted.sort_by_key(|finding| matches!(finding.verdict, Verdict::Passed));
-        lines.extend(sorted.into_iter().flat_map(|finding| finding_lines(finding, columns, theme)));
-    }
-    if !found.tables.is_empty() {
-        lines.push(Line::default());
-        lines.push(heading(&format::plural(found.tables.len() as u64, "table", "tables"), columns, theme));
-        lines.extend(found.tables.iter().map(|table| table_line(table, columns, theme)));
-    }
-    lines
-}
-
-fn checks(findings: &[Finding]) -> String {
-    let passed = findings.iter().filter(|finding| finding.verdict == Verdict::Passed).count();
-    let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Failed).count();
-    let mut words = format!("{passed} of {} passed", format::plural(findings.len() as u64, "check", "checks"));
-    if failed > 0 {
-        words.push_str(&format!(", {failed} failed"));
-    }
-    words
-}
-
-fn finding_lines(finding: &Finding, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let (sign, words, style) = words::verdict(&finding.verdict, theme);
-    let detail = [words.as_str(), finding.detail.as_str()]
-        .into_iter()
-        .filter(|text| !text.is_empty())
-        .collect::<Vec<_>>()
-        .join("; ");
-    let body = if detail.is_empty() { finding.check.clone() } else { format!("{}: {detail}", finding.check) };
-    let mut lines = signed(sign, style, &body, columns);
-    if !finding.remedy.is_empty() && finding.verdict != Verdict::Passed {
-        lines.extend(signed("▸", theme.accent, &finding.remedy, columns));
-    }
-    lines
-}
-
-fn difference_lines(difference: &crate::evidence::Difference, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let kind = match difference.kind {
-        DifferenceKind::Changed => "changed",
-        DifferenceKind::Missing => "missing in the target",
-        DifferenceKind::Extra => "extra in the target",
-    };
-    let head = format!("{} {} {kind}", difference.table, words::key_text(&difference.key));
-    let mut lines = signed("≠", theme.bad, &head, columns);
-    for cell in &difference.columns {
-        let show = |value: &Option<String>| value.as_deref().map_or("NULL".to_owned(), text::visible);
-        let (source, target) = (show(&cell.source), show(&cell.target));
-        let name = format!("    {}: ", text::visible(&cell.column));
-        let whole = format!("{name}{source} ▸ {target}");
-        let rows = if text::width(&whole) <= columns {
-            vec![whole]
-        } else {
-            // Both sides begin at the same column, so that the eye can compare them.
-            vec![format!("{name}{source}"), format!("{}▸ {target}", " ".repeat(text::width(&name).saturating_sub(2)))]
-        };
-        lines.extend(rows.into_iter().map(|row| text::cut_line(Line::styled(row, theme.warn), columns)));
-    }
-    lines
-}
-
-/// A refused cell or row, and what becomes of it.
-pub(super) fn reject_lines(reject: &crate::evidence::Reject, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let column = reject.column.as_deref().map(|column| format!(".{column}")).unwrap_or_default();
-    let value = reject.value.as_deref().map_or("NULL".to_owned(), text::visible);
-    let head = format!("{}{column} {}: {value}", reject.table, words::key_text(&reject.key));
-    let mut lines = signed("✗", theme.bad, &head, columns);
-    lines.extend(signed(" ", theme.dim, &format!("{} ({})", reject.reason, reject.action.name()), columns));
-    lines
-}
-
-fn table_line(table: &crate::evidence::TableResult, columns: usize, theme: &Theme) -> Line<'static> {
-    let (sign, style, proof) = match (&table.digest_source, &table.digest_target) {
-        (Some(source), Some(target)) if source == target => ("✓", theme.good, "equal "),
-        (Some(_), Some(_)) => ("✗", theme.bad, "differs"),
-        _ if table.rows_rejected > 0 => ("▲", theme.warn, ""),
-        _ => ("·", theme.dim, ""),
-    };
-    let rejected = if table.rows_rejected > 0 {
-        format!(", {} rejected", format::exact(table.rows_rejected))
-    } else {
-        String::new()
-    };
-    let right = format!(
-        "{} rows{rejected}  {} {proof}",
-        format::exact(table.rows_loaded),
-        text::pad_start(&format::duration(table.seconds), 7)
-    );
-    let left = vec![Span::styled(format!("{sign} "), style), Span::raw(text::visible(&table.table))];
-    text::spread(left, vec![Span::styled(right, theme.dim)], columns)
 }

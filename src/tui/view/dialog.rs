@@ -143,6 +143,17 @@ fn choice_lines(app: &App, dialog: &Dialog, columns: usize) -> Vec<Line<'static>
     rows.into_iter().map(Line::from).collect()
 }
 
+/// What enter would take stands out: Cancel in the colour of keys, anything else in the colour of how serious it is.
+fn chosen_style(app: &App, dialog: &Dialog) -> Style {
+    let style = match dialog.tone {
+        _ if dialog.chosen == 0 => app.theme.accent,
+        Tone::Calm => app.theme.accent,
+        Tone::Warn => app.theme.warn,
+        Tone::Danger => app.theme.bad,
+    };
+    style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
+}
+
 fn choice_style(app: &App, dialog: &Dialog, choice: &Choice, here: bool) -> Style {
     let typed = dialog.field.as_ref().map(|field| field.value.value().trim()).unwrap_or_default();
     let ready = match &choice.needs {
@@ -152,7 +163,7 @@ fn choice_style(app: &App, dialog: &Dialog, choice: &Choice, here: bool) -> Styl
         Needs::Name(name) => typed == name,
     };
     match (here, ready) {
-        (true, true) => app.theme.selected,
+        (true, true) => chosen_style(app, dialog),
         (true, false) => app.theme.chosen,
         (false, true) => Style::new(),
         (false, false) => app.theme.faint,

@@ -25,15 +25,20 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limi
 fn text_of(app: &App, columns: usize) -> Vec<Line<'static>> {
     let (run, theme) = (&*app.snapshot, &app.theme);
     let plain = (theme.dim, Style::new());
-    let mut lines = headline(run, columns, theme);
+    let mut lines = headline(app, columns);
     lines.extend(labelled("moved", &moved(run), columns, plain));
     lines.extend(labelled("from", &run.source, columns, plain));
     lines.extend(labelled("to", &run.target, columns, plain));
     lines.extend(labelled("took", &took(app), columns, plain));
-    lines.push(Line::default());
-    lines.push(heading("proved", columns, theme));
-    lines.extend(proofs(run, columns, theme));
-    let left = left_to_do(run, theme);
+    lines.extend(taken_back(run, columns, theme));
+    let proofs = proofs(run, columns, theme);
+    if run.state != RunState::RolledBack || !proofs.is_empty() {
+        lines.push(Line::default());
+        lines.push(heading("proved", columns, theme));
+        let none = || vec![Line::styled("· nothing was verified in this run", theme.dim)];
+        lines.extend(if proofs.is_empty() { none() } else { proofs });
+    }
+    let left = left_to_do(run, &Figures::new(run, app.now), theme);
     if !left.is_empty() {
         lines.push(Line::default());
         lines.push(heading("left to do", columns, theme));
@@ -48,18 +53,22 @@ fn text_of(app: &App, columns: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn headline(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn headline(app: &App, columns: usize) -> Vec<Line<'static>> {
+    let run = &*app.snapshot;
+    let down = Figures::new(run, app.now).service_is_down();
     let (sign, words) = words::state(run.state);
     let words = match run.state {
         RunState::Done if proved(run) => "The service is on PostgreSQL, and the data is proved.",
         RunState::Done => "The run is done.",
+        RunState::RolledBack if down => "Rolled back in part. The service is still down.",
         RunState::RolledBack if run.steps.iter().any(|step| step.status == Status::Done) => {
             "Rolled back in part: the later steps are taken back, the earlier ones stand."
         }
         RunState::RolledBack => "Everything that was taken back is as it was.",
         _ => words,
     };
-    let style = words::state_style(run.state, theme).add_modifier(Modifier::BOLD);
+    let style = if down { app.theme.warn } else { words::state_style(run.state, &app.theme) };
+    let style = style.add_modifier(Modifier::BOLD);
     let mut lines = vec![Line::default()];
     lines.extend(text::wrap(&format!("{sign} {words}"), columns).into_iter().map(|line| Line::styled(line, style)));
     lines.push(Line::default());
@@ -229,13 +238,28 @@ fn proofs(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
             ),
         );
     }
-    if lines.is_empty() {
-        lines.push(Line::styled("· nothing was verified in this run", theme.dim));
-    }
     lines
 }
 
-fn left_to_do(run: &Snapshot, theme: &Theme) -> Vec<(&'static str, Style, String)> {
+/// What each step put back.
+fn taken_back(run: &Snapshot, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let back = |step: &&StepView| step.status == Status::Undone && step.description.changes && !step.summary.is_empty();
+    let told = |step: &StepView| signed("↺", theme.good, &format!("{}: {}", step.id, step.summary), columns);
+    let steps: Vec<Line<'static>> = run.steps.iter().rev().filter(back).flat_map(told).collect();
+    if run.state != RunState::RolledBack || steps.is_empty() {
+        return Vec::new();
+    }
+    let late = late_writes(run).map(|words| signed("·", theme.dim, words, columns)).unwrap_or_default();
+    [vec![Line::default(), heading("taken back", columns, theme)], steps, late].concat()
+}
+
+/// What became of what was written after the point of no return.
+fn late_writes(run: &Snapshot) -> Option<&str> {
+    let last = run.decisions.iter().rev().find(|decision| decision.what.starts_with("roll back"));
+    last?.remark.as_deref()
+}
+
+fn left_to_do(run: &Snapshot, figures: &Figures<'_>, theme: &Theme) -> Vec<(&'static str, Style, String)> {
     let mut left = Vec::new();
     for step in &run.steps {
         if let Some(reason) = &step.skip_reason {
@@ -258,7 +282,14 @@ fn left_to_do(run: &Snapshot, theme: &Theme) -> Vec<(&'static str, Style, String
         left.push(("·", theme.dim, format!("if it is not: cutover rollback {}", run.run)));
     }
     if run.state == RunState::RolledBack {
-        left.push(("·", theme.dim, "the run can be started again when what stopped it is mended".to_owned()));
+        if figures.service_is_down() {
+            let words = "the service is down: go on with the run, or roll back to before it went down".to_owned();
+            left.push(("▲", theme.warn, words));
+        }
+        left.push(("·", theme.dim, format!("to try again: enter among the steps, or cutover resume {}", run.run)));
+        if run.steps.iter().all(|step| step.status != Status::Done) {
+            left.push(("·", theme.dim, format!("to give it up: cutover forget {}", run.run)));
+        }
     }
     left
 }

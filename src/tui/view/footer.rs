@@ -109,6 +109,7 @@ fn words(app: &App, act: Act) -> String {
         Act::PauseResume if matches!(app.snapshot.state, RunState::Paused | RunState::Pausing) => "go on".to_owned(),
         Act::Open if app.view == View::Run => match app.snapshot.state {
             _ if app.run.summary => "steps".to_owned(),
+            _ if app.why_no_command().is_some() => "open".to_owned(),
             RunState::Ready => "start".to_owned(),
             RunState::Interrupted | RunState::Failed | RunState::RolledBack => "go on".to_owned(),
             _ if waits(app) => "decide".to_owned(),

@@ -1,6 +1,6 @@
 //! The two lines that never go away: what goes where, in which place, how it stands; the tabs, and how long the service is down.
 
-use super::{Limits, Theme, put, words};
+use super::{Limits, outage, put, words};
 use crate::engine::snapshot::{Helm, RunState};
 use crate::tui::app::{App, Figures, Replay, View};
 use crate::tui::hits::Hit;
@@ -95,7 +95,8 @@ fn pieces(app: &App, columns: usize) -> Vec<(String, bool)> {
     };
     let fits = |told: &Vec<(String, bool)>| told.iter().map(|(text, _)| text::width(text)).sum::<usize>() <= columns;
     let says = |told: &Vec<(String, bool)>| {
-        told.iter().all(|(text, _)| !text.starts_with('…') || text::width(text) >= LEAST_END)
+        let last = told.iter().rev().map(|(text, _)| text.trim()).find(|text| !text.is_empty());
+        last != Some("▸") && told.iter().all(|(text, _)| !text.starts_with('…') || text::width(text) >= LEAST_END)
     };
     LADDER
         .iter()
@@ -133,9 +134,18 @@ fn tab_words(app: &App, columns: usize) -> Vec<(View, String)> {
     .collect()
 }
 
+/// Blanks between two tabs: few where the outage, the end and the way back want the room beside them.
+fn tab_gap(app: &App, columns: usize) -> usize {
+    match (columns, app.tabs().len()) {
+        (100.., _) => 3,
+        (60.., 5..) => 1,
+        _ => 2,
+    }
+}
+
 fn tab_hits(app: &App, area: Rect, limits: &mut Limits) {
     let columns = usize::from(area.width);
-    let gap = if columns < 60 { 2 } else { 3 };
+    let gap = u16::try_from(tab_gap(app, columns)).unwrap_or(1);
     let mut x = area.x + 1;
     for (view, words) in tab_words(app, columns) {
         let width = u16::try_from(text::width(&words)).unwrap_or(0);
@@ -146,19 +156,19 @@ fn tab_hits(app: &App, area: Rect, limits: &mut Limits) {
 
 fn second(app: &App, columns: usize) -> Line<'static> {
     let theme = &app.theme;
-    let narrow = columns < 60;
-    let mut left = vec![Span::raw(" ")];
+    let mut left = Vec::new();
     for (view, words) in tab_words(app, columns) {
+        let gap = if left.is_empty() { 1 } else { tab_gap(app, columns) };
+        left.push(Span::raw(" ".repeat(gap)));
         let here = view == app.view;
         let style = if here { theme.accent.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { theme.dim };
         left.push(Span::styled(words, style));
-        left.push(Span::raw(if narrow { "  " } else { "   " }));
     }
     let tabs: usize = left.iter().map(|span| text::width(&span.content)).sum();
     let room = columns.saturating_sub(tabs + 1);
     let right = match &app.replay {
         Some(replay) => tape(app, replay, room),
-        None => downtime(app, room, theme),
+        None => outage::words(app, room),
     };
     text::spread(left, right, columns)
 }
@@ -179,82 +189,4 @@ fn tape(app: &App, replay: &Replay, columns: usize) -> Vec<Span<'static>> {
         Span::styled("─".repeat(bar - 1 - here), theme.faint),
         Span::styled(figures, theme.warn),
     ]
-}
-
-/// How long the service has been down, what is left and what a way back means: in full, else in short, else the first of it.
-fn downtime(app: &App, columns: usize, theme: &Theme) -> Vec<Span<'static>> {
-    let full = parts(app, theme, false);
-    let width = |parts: &[(String, Style)]| parts.iter().map(|(words, _)| text::width(words) + 3).sum::<usize>();
-    let parts = if width(&full) <= columns + 2 { full } else { parts(app, theme, true) };
-    fitting(parts, columns.saturating_sub(1), theme)
-}
-
-fn parts(app: &App, theme: &Theme, short: bool) -> Vec<(String, Style)> {
-    let figures = Figures::new(&app.snapshot, app.now);
-    let mut parts: Vec<(String, Style)> = outage(app, &figures, short).into_iter().collect();
-    let forward = !matches!(app.snapshot.state, RunState::RollingBack | RunState::RolledBack | RunState::Done);
-    if forward && let Some(left) = words::left(&figures, short) {
-        parts.push((left, theme.dim));
-    }
-    let back = figures.steps_to_take_back();
-    if figures.past_no_return() {
-        parts.push((if short { "back loses writes" } else { "going back loses writes" }.to_owned(), theme.warn));
-    } else if back > 0 {
-        parts.push((way_back(&figures, back, short), theme.dim));
-    }
-    parts
-}
-
-/// While the service is down what counts is how soon it could be back; before, how much there is to take back.
-fn way_back(figures: &Figures<'_>, steps: usize, short: bool) -> String {
-    let time = figures.time_back().map(format::guess);
-    match (time, figures.service_is_down(), short) {
-        (Some(time), _, true) => format!("back {time}"),
-        (Some(time), true, false) => format!("{time} to get back"),
-        (Some(time), false, false) => format!("way back: {}, {time}", format::plural(steps as u64, "step", "steps")),
-        (None, _, true) => format!("back {steps}"),
-        (None, _, false) => format!("way back: {}", format::plural(steps as u64, "step", "steps")),
-    }
-}
-
-fn outage(app: &App, figures: &Figures<'_>, short: bool) -> Option<(String, Style)> {
-    let down = figures.downtime()?;
-    let budget = app.snapshot.downtime_budget;
-    let over = budget.is_some_and(|budget| down > budget);
-    let words = match (figures.service_is_down(), short) {
-        (true, true) => "down",
-        (true, false) => "service down",
-        (false, true) => "was down",
-        (false, false) => "service was down",
-    };
-    let of = budget.map(|budget| format!(" of {}", format::clock(budget))).unwrap_or_default();
-    let (sign, advice) = match (over, figures.service_is_down() && !short) {
-        (true, true) => ("▲ ", ", over budget: b rolls back"),
-        (true, false) => ("▲ ", ""),
-        (false, _) => ("", ""),
-    };
-    let style = match (over, figures.service_is_down()) {
-        (true, true) => app.theme.bad,
-        (true, false) | (false, true) => app.theme.warn,
-        (false, false) => app.theme.dim,
-    };
-    Some((format!("{sign}{words} {}{of}{advice}", format::clock(down)), style))
-}
-
-fn fitting(parts: Vec<(String, Style)>, columns: usize, theme: &Theme) -> Vec<Span<'static>> {
-    let mut spans = Vec::new();
-    let mut used = 0;
-    for (index, (words, style)) in parts.into_iter().enumerate() {
-        let needs = text::width(&words) + if index > 0 { 3 } else { 0 };
-        if used + needs > columns && index > 0 {
-            break;
-        }
-        if index > 0 {
-            spans.push(Span::styled(" · ", theme.faint));
-        }
-        used += needs;
-        spans.push(Span::styled(text::cut(&words, columns), style));
-    }
-    spans.push(Span::raw(" "));
-    spans
 }

@@ -8,16 +8,20 @@ mod detail;
 mod dialog;
 mod distribution;
 mod end;
+mod evidence;
 mod footer;
 mod header;
 mod help;
 mod log;
+mod outage;
 mod pager;
 mod palette;
 mod path;
 mod plan;
 mod repair;
 mod run;
+mod table;
+mod unit;
 mod words;
 
 pub(super) use cluster::cluster_text;
@@ -48,6 +52,7 @@ pub(super) fn draw(app: &App, frame: &mut Frame<'_>) -> Limits {
     let area = frame.area();
     let mut limits = Limits::default();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        limits.too_small = true;
         too_small(app, frame.buffer_mut(), area);
     } else {
         let cursor = whole(app, frame.buffer_mut(), area, &mut limits);
@@ -106,6 +111,7 @@ fn too_small(app: &App, buffer: &mut Buffer, area: Rect) {
         format!("cutover needs {columns}×{lines}"),
         format!("this is {}×{}", area.width, area.height),
         format!("the run: {run}"),
+        "keys wait until then".to_owned(),
     ];
     for (y, line) in message.iter().take(usize::from(area.height)).enumerate() {
         let y = area.y + u16::try_from(y).unwrap_or(0);

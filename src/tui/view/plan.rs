@@ -1,8 +1,8 @@
 //! The Plan view: tables with what is wrong first, their columns and conversions, and what speaks for a unit.
 
-use super::detail::reject_lines;
-use super::{Limits, List, Theme, bar, empty, heading, labelled, lines, panel, signed, words};
-use crate::evidence::{ColumnPlan, IntervalEvidence, PlanReport, Severity, TablePlan, UnitHistogram, Warning};
+use super::evidence::reject_lines;
+use super::{Limits, List, Theme, empty, heading, labelled, lines, panel, put, signed, unit, words};
+use crate::evidence::{ColumnPlan, PlanReport, Severity, TablePlan, Warning};
 use crate::tui::app::{App, Loudness, PlanEntry, column_loudness, unit_words};
 use crate::tui::hits::Hit;
 use crate::tui::{format, text};
@@ -35,7 +35,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, area: Rect, limits: &mut Limi
         Some(table) => table_side(app, report, table, buffer, right, limits),
         None => {
             let inner = panel(buffer, right, "the whole plan", app.plan.inside, &app.theme);
-            let text = whole(report, usize::from(inner.width), &app.theme);
+            let text = whole(app, report, usize::from(inner.width));
             limits.plan = lines(buffer, inner, text, app.plan.scroll, &app.theme);
         }
     }
@@ -48,7 +48,7 @@ pub(in crate::tui) fn plan_text(app: &App) -> Option<String> {
         Some((table, _)) => {
             table.columns.iter().flat_map(|column| column_text(report, table, column, 100, &app.theme)).collect()
         }
-        None => whole(report, 100, &app.theme),
+        None => whole(app, report, 100),
     };
     Some(lines.iter().map(|line| line.to_string().trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
 }
@@ -78,7 +78,29 @@ fn tables(app: &App, report: &PlanReport, buffer: &mut Buffer, area: Rect, limit
     let list = List { count: entries.len(), chosen, focused: !app.plan.inside, line };
     let shown = list.draw(buffer, inner, &app.theme);
     limits.hits.add_lines(inner, shown, Hit::PlanEntry);
+    legend(buffer, area, &entries, &app.theme);
 }
+
+/// What the signs before the tables mean, on the frame's lower side: those that are there.
+fn legend(buffer: &mut Buffer, area: Rect, entries: &[PlanEntry<'_>], theme: &Theme) {
+    let there = |wanted: Loudness| {
+        entries.iter().any(|entry| matches!(entry, PlanEntry::Table(_, loudness) if *loudness == wanted))
+    };
+    let mut spans = Vec::new();
+    for (loudness, words) in SIGNS.into_iter().filter(|(loudness, _)| there(*loudness)) {
+        let (sign, style) = sign(loudness, theme);
+        spans.extend([Span::styled(format!(" {sign}"), style), Span::styled(format!(" {words} "), theme.dim)]);
+    }
+    let width = spans.iter().map(|span| text::width(&span.content)).sum::<usize>();
+    let width = u16::try_from(width).unwrap_or(u16::MAX);
+    if width > 0 && area.width > width.saturating_add(4) && area.height > 2 {
+        put(buffer, area.right() - width - 2, area.bottom() - 1, width, Line::from(spans));
+    }
+}
+
+/// The signs that need a word.
+const SIGNS: [(Loudness, &str); 3] =
+    [(Loudness::Problem, "forbids it"), (Loudness::Loss, "loses"), (Loudness::Change, "converts")];
 
 fn entry_line(
     report: &PlanReport,
@@ -108,7 +130,8 @@ fn entry_line(
     }
 }
 
-fn whole(report: &PlanReport, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn whole(app: &App, report: &PlanReport, columns: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
     let size = format!(
         "{} in {}",
         format::plural(report.rows, "row", "rows"),
@@ -153,11 +176,44 @@ fn whole(report: &PlanReport, columns: usize, theme: &Theme) -> Vec<Line<'static
         lines.extend(signed("▸", theme.accent, &problem.remedy, columns));
     }
     lines.extend(breaks(report, columns, theme));
+    lines.extend(loud(app, report, columns));
     if !report.warnings.is_empty() {
         lines.push(Line::default());
     }
     lines.extend(warning_lines(&report.warnings, columns, theme));
     lines
+}
+
+/// The columns that there is something to say about, each with what is most to say.
+fn loud(app: &App, report: &PlanReport, columns: usize) -> Vec<Line<'static>> {
+    let theme = &app.theme;
+    let all = app.loud_columns().count();
+    if all == 0 {
+        return Vec::new();
+    }
+    let schema = words::shared_schema(report.tables.iter().map(|table| table.table.as_str()));
+    let head = format!("{} to look at", format::plural(all as u64, "column", "columns"));
+    let mut lines = vec![Line::default(), heading(&head, columns, theme)];
+    lines.extend(app.loud_columns().take(LOUD).flat_map(|(table, column, loudness)| {
+        let name = format!("{}.{}", words::unqualified(&table.table, schema), column.column);
+        let (sign, style) = sign(loudness, theme);
+        signed(sign, style, &format!("{}: {}", text::visible(&name), told(column)), columns)
+    }));
+    lines.extend(more(all.saturating_sub(LOUD) as u64, theme));
+    lines
+}
+
+/// What there is most to say about a column.
+fn told(column: &ColumnPlan) -> String {
+    if column.misfits_total > 0 {
+        return format!("{} that do not fit", format::plural(column.misfits_total, "cell", "cells"));
+    }
+    if let Some(evidence) = column.interval.as_ref().filter(|evidence| evidence.values > 0) {
+        let unit = evidence.unit.map_or("an undecided unit", unit_words);
+        return format!("{} in {unit} become intervals", format::plural(evidence.values, "integer", "integers"));
+    }
+    let loudest = column.warnings.iter().max_by_key(|warning| warning.severity);
+    loudest.map_or_else(|| column.conversion.clone(), |warning| warning.message.clone())
 }
 
 /// Rows that break a key, a check or a domain of the target, whichever table they are in.
@@ -192,8 +248,9 @@ fn more(count: u64, theme: &Theme) -> Option<Line<'static>> {
     (count > 0).then(|| Line::styled(format!("+ {} more", format::exact(count)), theme.dim))
 }
 
-/// Broken rows that are told one by one: of the whole plan, and of a table.
+/// What is told one by one: broken rows of the whole plan, columns to look at, and broken rows of a table.
 const BREAKS: usize = 60;
+const LOUD: usize = 40;
 const TABLE_BREAKS: usize = 3;
 
 fn warning_lines(warnings: &[Warning], columns: usize, theme: &Theme) -> Vec<Line<'static>> {
@@ -266,7 +323,7 @@ fn columns_list(
         ];
         text::spread(left, vec![Span::styled(misfits, app.theme.warn)], room)
     };
-    let chosen = app.plan.column.min(table.columns.len().saturating_sub(1));
+    let chosen = app.chosen_column();
     let list = List { count: table.columns.len(), chosen, focused: app.plan.inside, line };
     let shown = list.draw(buffer, area, &app.theme);
     limits.hits.add_lines(area, shown, Hit::PlanColumn);
@@ -289,7 +346,7 @@ fn column_text(
         .map(|(class, count)| format!("{} {class:?}", format::count(*count)).to_lowercase())
         .collect();
     lines.extend(labelled("holds", &stored.join(", "), columns, plain));
-    lines.extend(labelled("misfits", column.policy.name(), columns, plain));
+    lines.extend(labelled("misfits", &misfits(column), columns, plain));
     for problem in report.problems.iter().filter(|problem| problem.subject == subject) {
         lines.extend(signed("✗", theme.bad, &problem.message, columns));
         lines.extend(signed("▸", theme.accent, &problem.remedy, columns));
@@ -320,91 +377,15 @@ fn column_text(
         ));
     }
     if let Some(evidence) = &column.interval {
-        lines.extend(interval(evidence, columns, theme));
+        lines.extend(unit::lines(evidence, columns, theme));
     }
     lines
 }
 
-/// The values under each unit, the proposed one marked.
-fn interval(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let mut lines =
-        vec![heading(&format!("unit · {}", format::plural(evidence.values, "value", "values")), columns, theme)];
-    let (words, style) = match evidence.unit {
-        Some(unit) => (unit_words(unit).to_owned(), theme.strong),
-        None => ("undecided: u decides".to_owned(), theme.bad),
+fn misfits(column: &ColumnPlan) -> String {
+    let found = match column.misfits_total {
+        0 => "none found".to_owned(),
+        many => format::plural(many, "cell", "cells"),
     };
-    lines.extend(labelled("unit", &words, columns, (theme.dim, style)));
-    lines.extend(labelled("because", &evidence.because, columns, (theme.dim, Style::new())));
-    if evidence.histograms.is_empty() {
-        return lines;
-    }
-    if columns >= 4 * 16 {
-        lines.extend(beside(evidence, columns, theme))
-    } else {
-        lines.extend(below(evidence, columns, theme))
-    }
-    lines
-}
-
-/// One column of bars per unit: what the same values would be.
-fn beside(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let labels = &evidence.histograms[0].buckets;
-    let label = labels.iter().map(|bucket| text::width(&bucket.label)).max().unwrap_or(0).min(16);
-    let each = columns.saturating_sub(label + 1) / evidence.histograms.len();
-    let most = most(evidence);
-    let chosen = |histogram: &UnitHistogram| evidence.unit == Some(histogram.unit);
-    let row = |first: String, cell: &dyn Fn(&UnitHistogram) -> String| {
-        let mut spans = vec![Span::styled(text::pad(&first, label + 1), theme.dim)];
-        spans.extend(evidence.histograms.iter().map(|histogram| {
-            let style = if chosen(histogram) { theme.strong } else { theme.dim };
-            Span::styled(format!("{} ", text::pad(&cell(histogram), each - 1)), style)
-        }));
-        Line::from(spans)
-    };
-    let head = |histogram: &UnitHistogram| {
-        let words = unit_words(histogram.unit);
-        let words = if text::width(words) + 2 < each { words } else { histogram.unit.name() };
-        format!("{}{words}", if chosen(histogram) { "► " } else { "" })
-    };
-    let mut lines = vec![row(String::new(), &head)];
-    lines.push(row("from".to_owned(), &|histogram| format::interval(&histogram.min, each - 1)));
-    lines.push(row("to".to_owned(), &|histogram| format::interval(&histogram.max, each - 1)));
-    let filled = |index: usize| {
-        evidence.histograms.iter().any(|histogram| histogram.buckets.get(index).is_some_and(|bucket| bucket.count > 0))
-    };
-    for (index, bucket) in labels.iter().enumerate().filter(|(index, _)| filled(*index)) {
-        lines.push(row(bucket.label.clone(), &|histogram| {
-            let count = histogram.buckets.get(index).map_or(0, |bucket| bucket.count);
-            let figure = if count == 0 { String::new() } else { format::count(count) };
-            let bar = bar::histogram(count, most, each.saturating_sub(8));
-            format!("{} {figure}", bar.trim_end()).trim_start().to_owned()
-        }));
-    }
-    lines
-}
-
-/// The same, one unit after the other: for narrow panes.
-fn below(evidence: &IntervalEvidence, columns: usize, theme: &Theme) -> Vec<Line<'static>> {
-    let most = most(evidence);
-    let mut lines = Vec::new();
-    for histogram in &evidence.histograms {
-        let chosen = evidence.unit == Some(histogram.unit);
-        let style = if chosen { theme.strong } else { theme.dim };
-        let sign = if chosen { "►" } else { " " };
-        let head = format!("{sign} {}: {} to {}", unit_words(histogram.unit), histogram.min, histogram.max);
-        lines.push(text::cut_line(Line::styled(head, style), columns));
-        let label = histogram.buckets.iter().map(|bucket| text::width(&bucket.label)).max().unwrap_or(0).min(16);
-        for bucket in histogram.buckets.iter().filter(|bucket| bucket.count > 0) {
-            let bars = bar::histogram(bucket.count, most, columns.saturating_sub(label + 12));
-            lines.push(Line::styled(
-                format!("  {} {bars} {}", text::pad(&bucket.label, label), format::count(bucket.count)),
-                style,
-            ));
-        }
-    }
-    lines
-}
-
-fn most(evidence: &IntervalEvidence) -> u64 {
-    evidence.histograms.iter().flat_map(|histogram| &histogram.buckets).map(|bucket| bucket.count).max().unwrap_or(0)
+    format!("{found} · policy {}", column.policy.name())
 }

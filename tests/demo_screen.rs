@@ -7,7 +7,13 @@ mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
+mod walks {
+    pub mod found;
+    pub mod late;
+}
+
 use portable_pty::CommandBuilder;
+use std::path::Path;
 use std::process::Command;
 use terminal::Terminal;
 
@@ -82,12 +88,22 @@ fn press_until(terminal: &mut Terminal, key: &str, text: &str) {
     panic!("no `{text}`:\n{}", terminal.shown());
 }
 
+/// The directory of the terminal's only run.
+fn run_directory(terminal: &Terminal) -> std::path::PathBuf {
+    std::fs::read_dir(terminal.state().join("runs")).unwrap().next().unwrap().unwrap().path()
+}
+
 /// The report of the terminal's only run.
 fn report(terminal: &Terminal) -> String {
-    let runs = terminal.state().join("runs");
-    let run = std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().file_name();
+    let run = run_directory(terminal);
     let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
-    support::run(command.arg("report").arg(run).env("CUTOVER_STATE_DIR", terminal.state()))
+    support::run(command.arg("report").arg(run.file_name().unwrap()).env("CUTOVER_STATE_DIR", terminal.state()))
+}
+
+/// What a kept demo's target answers.
+fn target(directory: &Path, sql: &str) -> String {
+    let read = |name: &str| std::fs::read_to_string(directory.join("postgres").join(name)).unwrap().trim().to_owned();
+    support::psql(&format!("postgres://postgres:{}@127.0.0.1:{}/oncall", read("password"), read("port")), sql)
 }
 
 /// How many rows the end card says have been moved.
@@ -189,7 +205,7 @@ fn decide_about_a_column(terminal: &mut Terminal) {
     terminal.wait_for("Cells of public.log_record.silence_delay that do not fit");
     press_until(terminal, "\t", "▸[ null ]");
     terminal.keys("\r");
-    terminal.wait_for("misfits    null");
+    terminal.wait_for("· policy null");
 }
 
 #[test]

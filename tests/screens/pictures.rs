@@ -72,7 +72,7 @@ fn screens() -> Vec<(String, Snapshot, &'static str)> {
     let runs = fixture::all().into_iter().map(|(name, snapshot)| (format!("run-{name}"), snapshot, ""));
     let others = [
         ("plan-whole", fixture::planned(), "2"),
-        ("plan-problem", fixture::planned(), "2 down enter"),
+        ("plan-problem", fixture::planned(), "2 down enter down"),
         ("plan-interval", fixture::planned(), "2 down down enter"),
         ("plan-none", fixture::fresh(), "2"),
         ("data-tables", fixture::differences(), "3"),

@@ -9,7 +9,7 @@ const SOURCE: &str = "create table a (id integer primary key); create table b (i
     insert into b select id from a;";
 const TARGET: &str = "create table a (id integer primary key); create table b (id integer primary key);";
 
-/// The rows of every table as told before any of them is done.
+/// The rows of every table as told before any of them is done. A pass that looks for refused rows before knows no total.
 async fn told_first(jobs: usize) -> (LoadMode, Vec<(String, Option<u64>)>) {
     let mut world = World::of(SOURCE, TARGET);
     (world.options.jobs, world.options.chunk_rows) = (Some(jobs), Some(500));
@@ -21,6 +21,7 @@ async fn told_first(jobs: usize) -> (LoadMode, Vec<(String, Option<u64>)>) {
     while let Ok(report) = reports.try_recv() {
         if let Report::Part(part) = report
             && part.unit == "rows"
+            && part.total.is_some()
         {
             told.push(part);
         }

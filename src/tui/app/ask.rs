@@ -176,10 +176,7 @@ impl App {
     fn ask_export(&self, rows: Option<u64>, to: Option<&StepId>) -> Dialog {
         let writes = LateWrites::Export(std::path::PathBuf::new());
         Dialog::new("Export the late writes, then roll back?", Tone::Warn)
-            .fact(
-                "rows",
-                rows.map_or(String::new(), |rows| format!("{}, as they stand in the target", format::exact(rows))),
-            )
+            .fact("rows", rows.map_or(String::new(), format::exact))
             .fact("then", words_for_target(to))
             .field("file to write them to")
             .prefilled(format!("{}/late-writes.jsonl", self.snapshot.run_dir))

@@ -69,9 +69,9 @@ fn runbook(stage: &Stage, sqlite: &Path, gateway: &str) -> PathBuf {
     let (path, schema) = (stage.directory.path().join("runbook.yaml"), stage.directory.path().join("schema.sql"));
     std::fs::write(&schema, SCHEMA).unwrap();
     let text = format!(
-        "name: gateway\nsource: {{sqlite: {}}}\ntarget: {{secret: database, {gateway}}}\n\
+        "name: gateway\nsource: {{sqlite: {}}}\ntarget: {{secret: database, {gateway}}}\ntransfer: {{interval_units: {{\"*\": us}}}}\n\
          service: {{platform: kubernetes, context: \"{}\", namespace: {}}}\nsteps:\n- {{action: test-pod, with: {{image: \"{}\"}}}}\n\
-         - {{action: generate-schema, with: {{sql: [{}]}}}}\n- {{action: snapshot}}\n- {{action: copy}}\n- {{action: verify}}\n",
+         - {{action: generate-schema, with: {{sql: [{}]}}}}\n- {{action: snapshot}}\n- {{action: copy, with: {{keep_undo: true}}}}\n- {{action: verify}}\n",
         sqlite.display(),
         stage.context,
         stage.namespace,

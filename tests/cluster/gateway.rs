@@ -148,6 +148,29 @@ fn a_gateway_pod_that_is_lost_comes_back_in_a_copy_and_in_a_rollback() {
     assert_eq!(stage.sql("select count(*) from pg_namespace where nspname like 'cutover%'"), "0");
 }
 
+/// Whoever is away longer than the pod lives finds the way again.
+#[test]
+fn a_gateway_pod_whose_time_is_over_comes_back() {
+    let Some(stage) = stage() else { return };
+    stage.database();
+    let path = runbook(&stage, "gateway: exec", 500);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("test-pod, with: {", "test-pod, with: {lifetime_seconds: 45, ")).unwrap();
+    let copied = stage
+        .cutover(&["run", path.to_str().unwrap(), "--context", &stage.context, "--headless", "--yes"])
+        .output()
+        .unwrap();
+    assert_eq!(copied.status.code(), Some(0), "{}", told(&copied));
+    let phase = ["get", "pods", "-l", "cutover/step=test-pod", "-o", "jsonpath={.items[*].status.phase}"];
+    stage.soon(120, "the pod's time to be over", || stage.kubectl(&phase) == "Failed");
+    let run = id(&stage);
+    let verified = stage.cutover(&["verify", "--run", &run]).output().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "{}", told(&verified));
+    let back = stage.cutover(&["rollback", &run, "--headless", "--yes"]).output().unwrap();
+    assert_eq!(back.status.code(), Some(0), "{}", told(&back));
+    assert_eq!(stage.left_of_ours(), "");
+}
+
 #[test]
 fn a_copy_and_a_rollback_outlast_an_api_server_that_is_away_for_thirty_seconds() {
     let Some(stage) = stage_alone() else { return };

@@ -1,5 +1,6 @@
 //! The steps that act on workloads and configuration, by the real binary on a real API server: run, killed, resumed, taken back.
 
+mod claims;
 mod gitops;
 mod inside;
 mod kills;

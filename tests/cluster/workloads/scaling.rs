@@ -21,9 +21,14 @@ fn workloads_go_to_nothing_and_come_back_as_they_were() {
     rig.apply(&set());
     rig.stage.kubectl(&["rollout", "status", "statefulset/set", "--timeout=120s"]);
     let before = owners(&rig.object("deployment/app"));
+    rig.apply(
+        "{apiVersion: autoscaling/v1, kind: HorizontalPodAutoscaler, metadata: {name: scaler}, spec: {minReplicas: 1, maxReplicas: 3, \
+         scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: app}}}",
+    );
 
     let ran = rig.run(QUIESCE);
     ran.succeeded();
+    assert!(ran.said.contains("autoscaler scaler (1 to 3, now ") && ran.said.contains("stands down at 0 replicas"));
     assert_eq!((rig.replicas("deployment/app"), rig.replicas("statefulset/set")), (0, 0));
     assert_eq!(rig.pods("app in (app,set)"), "");
 

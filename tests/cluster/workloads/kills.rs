@@ -19,7 +19,10 @@ fn steps() -> String {
     )
 }
 
-fn state(rig: &Rig) -> Vec<(Value, Value, Vec<Value>)> {
+/// Data, specification and owners of an object.
+type Standing = (Value, Value, Vec<Value>);
+
+fn state(rig: &Rig) -> Vec<Standing> {
     let one = |name: &str| {
         let object = rig.object(name);
         (object["data"].clone(), object["spec"].clone(), owners(&object))
@@ -45,7 +48,7 @@ fn chosen(points: &BTreeMap<String, usize>, turn: usize) -> Vec<String> {
 }
 
 /// A rig with the application up, and how it stands.
-fn ready() -> Option<(Rig, Vec<(Value, Value, Vec<Value>)>)> {
+fn ready() -> Option<(Rig, Vec<Standing>)> {
     let rig = Rig::new()?;
     rig.application(1);
     let before = state(&rig);
@@ -53,7 +56,7 @@ fn ready() -> Option<(Rig, Vec<(Value, Value, Vec<Value>)>)> {
 }
 
 #[track_caller]
-fn stands(rig: &Rig, before: &[(Value, Value, Vec<Value>)], point: &str) {
+fn stands(rig: &Rig, before: &[Standing], point: &str) {
     rig.nothing_left("");
     assert_eq!(state(rig), before, "after {point}");
     assert_eq!(rig.object("deployment/app")["status"]["readyReplicas"], 1, "after {point}");

@@ -32,14 +32,10 @@ spec:
 
 #[test]
 fn a_source_on_an_empty_dir_is_not_scaled_away() {
-    let Some(rig) = Rig::new() else { return };
-    rig.apply(&application(WRITES));
-    rig.stage.kubectl(&["rollout", "status", "deployment/app", "--timeout=120s"]);
+    let Some(rig) = writing() else { return };
     let pod = rig.pods("app=app");
     let alive = || rig.stage.kubectl(&["exec", &pod, "--", "cat", "/data/alive"]);
-    let source = "{sqlite: /data/app.db, workload: deployment/app}";
-    let runbook = rig.runbook_of(source, "- {action: quiesce, with: {workloads: [deployment/app]}}\n");
-    let ran = rig.run_file(&runbook, &[]);
+    let ran = rig.run_file(&rig.runbook_of(SOURCE, QUIESCE), &[]);
     ran.succeeded();
     assert!(ran.said.contains("emptyDir data"), "{}", ran.said);
     assert_eq!(rig.replicas("deployment/app"), 1);
@@ -55,6 +51,14 @@ fn up(second: &str) -> Option<Rig> {
     let rig = Rig::new()?;
     rig.apply(&application(second));
     rig.stage.kubectl(&["rollout", "status", "deployment/app", "--timeout=120s"]);
+    Some(rig)
+}
+
+/// With the writer at work: a pod that runs need not have come to it.
+fn writing() -> Option<Rig> {
+    let rig = up(WRITES)?;
+    let writes = ["exec", "deployment/app", "--", "test", "-e", "/data/alive"];
+    rig.stage.soon(30, "the writer to begin", || rig.stage.kubectl_may_fail(&writes).is_ok());
     Some(rig)
 }
 
@@ -76,7 +80,7 @@ fn an_application_that_has_its_source_open_only_at_times_needs_a_command() {
 
 #[test]
 fn a_stop_inside_a_pod_outlives_a_kill() {
-    let Some(rig) = up(WRITES) else { return };
+    let Some(rig) = writing() else { return };
     let runbook = rig.runbook_of(SOURCE, QUIESCE);
     let alive = || in_pod(&rig, &["cat", "/data/alive"]);
     let kill = |point: &str| {
@@ -125,7 +129,7 @@ fn is_back(rig: &Rig) {
 
 #[test]
 fn a_source_that_went_with_its_pod_is_put_back_under_a_writer_that_is_stopped_first() {
-    let Some(rig) = up(WRITES) else { return };
+    let Some(rig) = writing() else { return };
     let ran = switched(&rig);
     rig.rollback(&ran.run).succeeded();
     is_back(&rig);
@@ -133,7 +137,7 @@ fn a_source_that_went_with_its_pod_is_put_back_under_a_writer_that_is_stopped_fi
 
 #[test]
 fn a_kill_while_it_is_put_back_leaves_nothing_half_way() {
-    let Some(rig) = up(WRITES) else { return };
+    let Some(rig) = writing() else { return };
     let ran = switched(&rig);
     let rollback = ["rollback", &ran.run, "--headless", "--yes", "--lose-writes", "--output", "json"];
     let killed = rig.cutover(&rollback, &[("CUTOVER_CRASH_AT", "action.put-back.sent:1")]);

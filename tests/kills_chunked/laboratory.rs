@@ -231,3 +231,8 @@ pub(crate) fn small(own: Option<Server>) -> Laboratory {
         rusqlite::Connection::open(path).unwrap().execute_batch(SOURCE).unwrap();
     })
 }
+
+/// `failures` are of [`Case::judge`].
+pub(crate) fn all_ended_alike(failures: &[String]) {
+    assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
+}

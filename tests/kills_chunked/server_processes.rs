@@ -1,6 +1,6 @@
 //! kill -9 of a server process that works for a copy: the server ends all its sessions, recovers and comes back.
 
-use crate::laboratory::{Case, Laboratory, small};
+use crate::laboratory::{Case, Laboratory, all_ended_alike, small};
 use crate::support;
 use crate::support::kills::{fraction, points, quiet, said};
 use cutover::demo;
@@ -32,7 +32,7 @@ fn a_server_process_that_is_killed_at_any_point_costs_nothing() {
             failures.extend(case.judge(case.finish_unless(ended_within(&mut child), jobs), &expected, &point));
         }
         assert_eq!(never, Vec::<String>::new(), "points at which the copy had no server process");
-        assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
+        all_ended_alike(&failures);
     }
 }
 
@@ -67,7 +67,7 @@ fn a_server_process_that_is_killed_while_it_works_for_a_copy_costs_nothing() {
         }
         support::say(&format!("--jobs {jobs}: {hits} server processes were killed"));
         assert!(hits > 0, "no server process was killed");
-        assert!(failures.is_empty(), "{} kills ended otherwise:\n{}", failures.len(), failures.join("\n\n"));
+        all_ended_alike(&failures);
     }
 }
 

@@ -289,13 +289,9 @@ async fn analyze(client: &Client, job: &Job<'_>, mapping: &Mapping, loaded: &[Ta
     let bytes = tables.iter().map(|(bytes, _)| bytes).sum::<u64>();
     let left = Mutex::new(tables);
     let second = if bytes < WORTH_A_SESSION { None } else { session::open(job, "analyze").await.ok() };
-    let ended = match &second {
-        Some(second) => {
-            futures_util::future::try_join(analyze_each(client, &left), analyze_each(second, &left)).await.map(drop)
-        }
-        None => analyze_each(client, &left).await,
-    };
-    if let Err(fault) = ended {
+    let its = async { if let Some(second) = &second { analyze_each(second, &left).await } else { Ok(()) } };
+    let (mine, its) = tokio::join!(analyze_each(client, &left), its);
+    for fault in [mine, its].into_iter().filter_map(Result::err) {
         job.progress.log(LogLevel::Warn, format!("the rows are in, but {}", fault.into_error()));
     }
     job.progress.part(part("analyze", 1, true));
